@@ -1,0 +1,2 @@
+//! The `clearmosaic` command.
+fn main() {}

@@ -1,0 +1,16 @@
+//! The science of a cloud-free median mosaic, pure: no async runtime, no network, no raster library.
+//!
+//! ```text
+//! request ──┐
+//! catalogue ─► scene ─► link ─► plan ─► tasks        (what to do, and under which key)
+//! aoi, grid ┘                    │
+//!                                ▼
+//!     score ─► mask ─► stack ─► kernel ─► partial ─► merge ─► composite   (pixels of one sub-tile)
+//!                                                                │
+//!                         owner, aoi ─► resample ─► mosaic tile ◄┘        (pixels of one output tile)
+//! ```
+//!
+//! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
+
+pub mod band;
+pub mod ids;
