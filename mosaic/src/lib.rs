@@ -13,4 +13,8 @@
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
 pub mod band;
+pub mod href;
 pub mod ids;
+pub mod link;
+pub mod scene;
+pub mod select;
