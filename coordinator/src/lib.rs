@@ -1,1 +1,3 @@
-//! Placeholder while the workspace is laid out.
+//! Catalogues, the plan, the task table, and publication.
+
+pub mod catalogue;

@@ -32,7 +32,7 @@ impl ProductName {
         let name = text.trim_end_matches('/').rsplit('/').next()?;
         let parts: Vec<&str> = name.split('.').next()?.split('_').collect();
         let unit = unit(parts.first()?)?;
-        let old = parts.get(1) == Some(&"OPER") && parts.get(2) == Some(&"PRD");
+        let old = parts.get(2) == Some(&"PRD");
         let (start, rest) = if old {
             (parts.iter().find_map(|part| stamp(part.strip_prefix('V')?))?, &parts[3..])
         } else {

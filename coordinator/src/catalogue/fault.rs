@@ -1,0 +1,127 @@
+//! What may be wrong with a catalogue.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use mosaic::scene::ItemFault;
+
+/// One thing wrong with a catalogue or with a source of scores; its text is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A file is not there.
+    #[error("{}: no such file", .0.display())]
+    Missing(PathBuf),
+    /// A file or directory cannot be read.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is not JSON.
+    #[error("{}: not JSON: {source}", .path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// A file is JSON, but no STAC.
+    #[error("{}: not STAC: expected `type` to be FeatureCollection, Feature, Catalog or Collection, found {found}", .path.display())]
+    NotStac {
+        /// The file.
+        path: PathBuf,
+        /// What its `type` is.
+        found: String,
+    },
+    /// A catalogue links to another machine.
+    #[error("{}: link to {href}: only files on this machine can be read so far", .file.display())]
+    Remote {
+        /// The file that holds the link.
+        file: PathBuf,
+        /// Where it leads.
+        href: String,
+    },
+    /// An item is no scene.
+    #[error("{}: {fault}", .file.display())]
+    Item {
+        /// The file that holds the item.
+        file: PathBuf,
+        /// What is wrong.
+        fault: ItemFault,
+    },
+    /// An item is no score.
+    #[error("{}: item {item}: {what}", .file.display())]
+    Score {
+        /// The file that holds the item.
+        file: PathBuf,
+        /// The item's id.
+        item: String,
+        /// What is wrong.
+        what: ScoreFault,
+    },
+    /// The template's fixed directory is not there: a typing error more likely than an empty archive.
+    #[error("scores: directory {0} does not exist")]
+    NoScoreDirectory(String),
+    /// The template leads to another machine.
+    #[error("scores: {0} is not on this machine: only local directories can be listed so far")]
+    RemoteScores(String),
+}
+
+/// Why an item is no score.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScoreFault {
+    /// It has no key.
+    #[error("no system:index: expected a property of that name, or an id like 20230815T095031_20230815T095630_T33TWL")]
+    NoIndex,
+    /// It has no raster of the band.
+    #[error("no score raster: expected an asset `{0}`, or only one with data")]
+    NoAsset(String),
+    /// Another item has the same key and another raster.
+    #[error("{index} has two scores: {first} and {second}")]
+    Twice {
+        /// The key.
+        index: String,
+        /// The raster found first.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+/// All faults of a catalogue.
+#[derive(Debug)]
+pub struct CatalogueError {
+    faults: Vec<Fault>,
+}
+
+impl CatalogueError {
+    /// Every fault, in the order of reading; at least one.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    pub(super) fn unless_none(faults: Vec<Fault>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self { faults }) }
+    }
+}
+
+impl From<Fault> for CatalogueError {
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault] }
+    }
+}
+
+impl fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.faults.iter().enumerate() {
+            write!(f, "{}{fault}", if i > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CatalogueError {}

@@ -1,0 +1,76 @@
+//! Scores told of by STAC items.
+
+use std::path::Path;
+
+use mosaic::href::Base;
+use mosaic::ids::SystemIndex;
+use mosaic::link::{ScoreRef, ScoreTable};
+use serde_json::{Map, Value};
+
+use super::fault::{CatalogueError, Fault, ScoreFault};
+use super::walk;
+
+/// What is kept of a score's properties.
+const KEPT: [&str; 4] =
+    ["MODEL_VERSION", "PROCESSING_SOFTWARE_VERSION", "NO_CONTEXT_FRACTION", "DATE_PRODUCT_GENERATED"];
+
+/// Reads scores from a STAC ItemCollection or a static catalogue. The key is the property `system:index`, else the
+/// last part of the item's id; the raster is the asset named like `band` (`cs_cdf`, `cs`), else the only one.
+///
+/// # Errors
+/// All faults at once: unreadable files, items without a key or raster, two rasters for one key.
+pub fn scores_from_items(path: &Path, band: &str) -> Result<ScoreTable, CatalogueError> {
+    let (mut table, mut faults) = (ScoreTable::default(), Vec::new());
+    walk::each_item(path, &mut faults, |file, item, faults| {
+        if let Err(what) = add(&mut table, file, item, band) {
+            let id = item.get("id").and_then(Value::as_str).unwrap_or("(without id)");
+            faults.push(Fault::Score { file: file.to_owned(), item: id.to_owned(), what });
+        }
+    });
+    CatalogueError::unless_none(faults).map(|()| table)
+}
+
+fn add(table: &mut ScoreTable, file: &Path, item: &Value, band: &str) -> Result<(), ScoreFault> {
+    let index = index(item).ok_or(ScoreFault::NoIndex)?;
+    let no_asset = || ScoreFault::NoAsset(band.to_owned());
+    let asset = item.get("assets").and_then(Value::as_object).and_then(|all| raster(all, band)).ok_or_else(no_asset)?;
+    let text = |field: &str| asset.get(field).and_then(Value::as_str);
+    let href = Base::of_file(&file.to_string_lossy()).resolve(text("href").ok_or_else(no_asset)?);
+    let property = |name: &str| Some((name.to_owned(), item.get("properties")?.get(name)?.clone()));
+    let score = ScoreRef {
+        href: href.clone(),
+        version: text("file:checksum").map(str::to_owned),
+        properties: KEPT.into_iter().filter_map(property).collect(),
+    };
+    // The same score twice is no harm: overlapping pages of one search do that.
+    match table.insert(index.clone(), score) {
+        Some(first) if first.href != href => {
+            Err(ScoreFault::Twice { index: index.0, first: first.href.clone(), second: href })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn index(item: &Value) -> Option<SystemIndex> {
+    let stated = item.get("properties").and_then(|properties| properties.get("system:index")?.as_str());
+    let id = item.get("id").and_then(Value::as_str).and_then(|id| id.rsplit('/').next());
+    [stated, id].into_iter().flatten().map(|text| SystemIndex(text.to_owned())).find(|index| index.parts().is_some())
+}
+
+fn raster<'a>(assets: &'a Map<String, Value>, band: &str) -> Option<&'a Value> {
+    if let Some(asset) = assets.get(band) {
+        return Some(asset);
+    }
+    // The other band's raster is no substitute.
+    let mut rasters = assets.iter().filter(|(key, asset)| !matches!(key.as_str(), "cs" | "cs_cdf") && is_data(asset));
+    let (_, only) = rasters.next()?;
+    rasters.next().is_none().then_some(only)
+}
+
+/// Data by its role; without roles, by being an image that is no picture.
+fn is_data(asset: &Value) -> bool {
+    let kind = asset.get("type").and_then(Value::as_str).unwrap_or("image/tiff");
+    let raster = kind.starts_with("image/") && !matches!(kind, "image/png" | "image/jpeg");
+    let roles = asset.get("roles").and_then(Value::as_array).filter(|roles| !roles.is_empty());
+    raster && roles.is_none_or(|roles| roles.iter().any(|role| role == "data"))
+}
