@@ -1,5 +1,8 @@
 //! Catalogues and scores on disk.
 
+// Helpers of tests are tests too; clippy knows only the functions marked so.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use coordinator::catalogue::{read_catalogue, scores_from_items, scores_from_template};

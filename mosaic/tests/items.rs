@@ -1,5 +1,8 @@
 //! Items that are cut, contradictory or odd: what is still derived, and what is refused in one line.
 
+// Helpers of tests are tests too; clippy knows only the functions marked so.
+#![allow(clippy::unwrap_used)]
+
 use mosaic::band::Band;
 use mosaic::href::Base;
 use mosaic::scene::{IndexClue, ItemFault, Scene};

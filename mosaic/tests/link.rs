@@ -1,5 +1,8 @@
 //! Linking, versions and selection.
 
+// Helpers of tests are tests too; clippy knows only the functions marked so.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use mosaic::band::Band;

@@ -1,5 +1,8 @@
 //! Real items of every provider: key, offset and band assets.
 
+// Helpers of tests are tests too; clippy knows only the functions marked so.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
