@@ -13,4 +13,6 @@
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
 pub mod band;
+pub mod bits;
 pub mod ids;
+pub mod kernel;
