@@ -12,7 +12,9 @@
 //!
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
+pub mod accumulate;
 pub mod band;
 pub mod bits;
 pub mod ids;
 pub mod kernel;
+pub mod partial;

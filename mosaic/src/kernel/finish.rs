@@ -7,7 +7,7 @@
 /// # Panics
 /// Where the slices differ in length.
 pub fn finish(lower: &[u16], upper: &[u16], counts: &[u16], min_observations: u16, out: &mut [u16]) {
-    let half_up = |a: u16, b: u16| ((u32::from(a) + u32::from(b) + 1) / 2) as u16;
+    let half_up = |a: u16, b: u16| (u32::from(a) + u32::from(b)).div_ceil(2) as u16;
     each(lower, upper, counts, min_observations, out, half_up);
 }
 

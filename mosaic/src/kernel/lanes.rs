@@ -89,9 +89,9 @@ impl Stack {
         }
         // Moving a value costs about as much as sorting a handful.
         if clear < shown * (LANES as u32 / SPARSE) {
-            self.fill_sparse(layers, group)
+            self.fill_sparse(layers, group);
         } else {
-            self.fill_rows(layers, group)
+            self.fill_rows(layers, group);
         }
     }
 

@@ -124,7 +124,7 @@ fn pick(stack: &mut Stack, networks: &mut Networks) -> (Row, Row) {
     let (low, high) = (stack.rows()[low], stack.rows()[high]);
     // After an odd number of pads the next one is a high one, all ones: the pad is the mask of the odd.
     let either = Row::select(&stack.pad, &high, &low);
-    let (low, high) = if depth % 2 == 0 { (either, high) } else { (low, either) };
+    let (low, high) = if depth.is_multiple_of(2) { (either, high) } else { (low, either) };
     let (any, none) = (Row::mask(stack.any), Row::of(0));
     (Row::select(&any, &low, &none), Row::select(&any, &high, &none))
 }
