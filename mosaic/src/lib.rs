@@ -12,9 +12,13 @@
 //!
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
+pub mod accumulate;
 pub mod band;
+pub mod bits;
 pub mod href;
 pub mod ids;
+pub mod kernel;
 pub mod link;
+pub mod partial;
 pub mod scene;
 pub mod select;

@@ -1,0 +1,226 @@
+//! One bit per pixel: where an observation is clear.
+//!
+//! Row-major, 64 pixels to a word, the first pixel in the lowest bit. Bits past the last pixel are always zero, so
+//! that counting and comparing need no care for the tail.
+
+/// A row-major bit mask of `len` pixels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bits {
+    len: usize,
+    words: Vec<u64>,
+}
+
+impl Bits {
+    /// `len` pixels, none set.
+    #[must_use]
+    pub fn zeros(len: usize) -> Self {
+        Self { len, words: vec![0; len.div_ceil(64)] }
+    }
+
+    /// `len` pixels, all set.
+    #[must_use]
+    pub fn ones(len: usize) -> Self {
+        let mut bits = Self { len, words: vec![u64::MAX; len.div_ceil(64)] };
+        bits.clear_tail();
+        bits
+    }
+
+    /// One bit per pixel, set where `keep` says so: a comparison with a threshold, with nodata, and so on.
+    #[must_use]
+    pub fn from_pixels<T: Copy>(pixels: &[T], keep: impl Fn(T) -> bool) -> Self {
+        let pack = |group: &[T]| group.iter().enumerate().fold(0, |word, (i, &v)| word | (u64::from(keep(v)) << i));
+        Self { len: pixels.len(), words: pixels.chunks(64).map(pack).collect() }
+    }
+
+    /// The mask that these words hold, 64 pixels each; `None` where there are more or fewer words than `len` pixels
+    /// need, or a bit past the last pixel is set.
+    #[must_use]
+    pub fn from_words(len: usize, words: Vec<u64>) -> Option<Self> {
+        let mut bits = Self { len, words };
+        let tail = bits.words.last().copied();
+        if bits.words.len() != len.div_ceil(64) {
+            return None;
+        }
+        bits.clear_tail();
+        (bits.words.last().copied() == tail).then_some(bits)
+    }
+
+    fn clear_tail(&mut self) {
+        let used = self.len % 64;
+        if let Some(last) = self.words.last_mut().filter(|_| used > 0) {
+            *last &= low_bits(used);
+        }
+    }
+
+    /// How many pixels the mask covers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the mask covers no pixel at all (not: whether none is set, which is `!any()`).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The words, 64 pixels each.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// Whether pixel `i` is set.
+    ///
+    /// # Panics
+    /// Where `i` is not below `len`.
+    #[must_use]
+    pub fn get(&self, i: usize) -> bool {
+        assert!(i < self.len, "pixel {i} of {}", self.len);
+        self.words[i / 64] >> (i % 64) & 1 == 1
+    }
+
+    /// Sets or clears pixel `i`.
+    ///
+    /// # Panics
+    /// Where `i` is not below `len`.
+    pub fn set(&mut self, i: usize, value: bool) {
+        assert!(i < self.len, "pixel {i} of {}", self.len);
+        let bit = 1 << (i % 64);
+        let word = &mut self.words[i / 64];
+        *word = if value { *word | bit } else { *word & !bit };
+    }
+
+    /// Keeps what is set in `other` too.
+    ///
+    /// # Panics
+    /// Where the two differ in length; so do [`Bits::and_not`] and [`Bits::or`].
+    pub fn and(&mut self, other: &Self) {
+        self.combine(other, |a, b| a & b);
+    }
+
+    /// Keeps what is not set in `other`.
+    pub fn and_not(&mut self, other: &Self) {
+        self.combine(other, |a, b| a & !b);
+    }
+
+    /// Adds what is set in `other`.
+    pub fn or(&mut self, other: &Self) {
+        self.combine(other, |a, b| a | b);
+    }
+
+    fn combine(&mut self, other: &Self, op: impl Fn(u64, u64) -> u64) {
+        assert_eq!(self.len, other.len, "masks of different lengths");
+        for (a, &b) in self.words.iter_mut().zip(&other.words) {
+            *a = op(*a, b);
+        }
+    }
+
+    /// How many pixels are set.
+    #[must_use]
+    pub fn count_ones(&self) -> u64 {
+        self.words.iter().map(|w| u64::from(w.count_ones())).sum()
+    }
+
+    /// Whether any pixel is set.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.words.iter().any(|&w| w != 0)
+    }
+
+    /// Whether any pixel is set in columns `x0..x0 + w` and rows `y0..y0 + h` of an image `stride` pixels wide.
+    ///
+    /// # Panics
+    /// Where the window passes the image's right or lower edge.
+    #[must_use]
+    pub fn any_in_window(&self, x0: usize, y0: usize, w: usize, h: usize, stride: usize) -> bool {
+        assert!(x0 + w <= stride, "columns {x0}..{} of {stride}", x0 + w);
+        (y0..y0 + h).any(|y| self.view(y * stride + x0, w).any())
+    }
+
+    /// The positions of the set pixels, ascending.
+    pub fn iter_ones(&self) -> impl Iterator<Item = usize> + '_ {
+        self.words.iter().enumerate().flat_map(|(i, &word)| OnesOf(word).map(move |bit| 64 * i + bit))
+    }
+
+    /// Pixels `start..start + len`.
+    ///
+    /// # Panics
+    /// Where they pass the end.
+    #[must_use]
+    pub fn view(&self, start: usize, len: usize) -> BitView<'_> {
+        assert!(start + len <= self.len, "pixels {start}..{} of {}", start + len, self.len);
+        BitView { words: &self.words, start, len }
+    }
+
+    /// All pixels.
+    #[must_use]
+    pub fn as_view(&self) -> BitView<'_> {
+        self.view(0, self.len)
+    }
+
+    /// Bytes of heap that the mask takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
+}
+
+/// Some consecutive pixels of a [`Bits`], at any position: a sub-tile's rows need not start on a word.
+#[derive(Clone, Copy, Debug)]
+pub struct BitView<'a> {
+    words: &'a [u64],
+    start: usize,
+    len: usize,
+}
+
+impl BitView<'_> {
+    /// How many pixels the view covers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the view covers no pixel.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The view's pixels `64 * i..64 * i + 64`, zero past its end.
+    #[must_use]
+    #[inline(always)]
+    pub fn word(&self, i: usize) -> u64 {
+        let Some(left) = self.len.checked_sub(64 * i) else { return 0 };
+        let (at, shift) = (self.start / 64 + i, self.start % 64);
+        let word = |at: usize| self.words.get(at).copied().unwrap_or(0);
+        let bits = if shift == 0 { word(at) } else { word(at) >> shift | word(at + 1) << (64 - shift) };
+        if left < 64 { bits & low_bits(left) } else { bits }
+    }
+
+    /// Whether any pixel is set.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        (0..self.len.div_ceil(64)).any(|i| self.word(i) != 0)
+    }
+}
+
+/// A word with its lowest `n` bits set, `n` below 64.
+#[inline(always)]
+const fn low_bits(n: usize) -> u64 {
+    (1 << n) - 1
+}
+
+/// The positions of the set bits of one word, ascending.
+pub(crate) struct OnesOf(pub u64);
+
+impl Iterator for OnesOf {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0.checked_sub(1)?;
+        Some(bit)
+    }
+}

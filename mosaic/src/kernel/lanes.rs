@@ -1,0 +1,171 @@
+//! 64 pixels side by side: a stack of rows small enough for the first-level cache, filled from the layers, padded
+//! where they are masked, and put through a network.
+
+use super::Layer;
+use super::network::{Kind, Op, Ranks};
+use crate::bits::OnesOf;
+
+/// Pixels in a row: the bits of one mask word.
+pub(super) const LANES: usize = 64;
+
+/// One value of each of the 64 pixels.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Row(pub [u16; LANES]);
+
+impl Row {
+    pub(super) const fn of(value: u16) -> Self {
+        Self([value; LANES])
+    }
+
+    /// All ones in the lanes whose bit is set, zero elsewhere.
+    #[inline(always)]
+    pub(super) fn mask(word: u64) -> Self {
+        const BIT: [u16; 16] =
+            [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000, 0x2000, 0x4000, 0x8000];
+        let mut mask = Self::of(0);
+        for (quarter, lanes) in mask.0.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            let bits = (word >> (16 * quarter)) as u16;
+            for (lane, bit) in lanes.iter_mut().zip(BIT) {
+                *lane = if bits & bit == bit { u16::MAX } else { 0 };
+            }
+        }
+        mask
+    }
+
+    /// All ones in the lanes where the count exceeds `rank`.
+    #[inline(always)]
+    pub(super) fn above(counts: &Self, rank: u16) -> Self {
+        Self(counts.0.map(|count| if count > rank { u16::MAX } else { 0 }))
+    }
+
+    /// Per lane `yes` where the mask is all ones, `no` where it is zero.
+    #[inline(always)]
+    pub(super) fn select(mask: &Self, yes: &Self, no: &Self) -> Self {
+        let mut out = Self::of(0);
+        for lane in 0..LANES {
+            out.0[lane] = (yes.0[lane] & mask.0[lane]) | (no.0[lane] & !mask.0[lane]);
+        }
+        out
+    }
+}
+
+/// The rows of one group of 64 pixels, reused from group to group.
+pub(super) struct Stack {
+    rows: Vec<Row>,
+    /// What the next masked value of each pixel is replaced by.
+    pub(super) pad: Row,
+    /// Pixels with any clear value at all.
+    pub(super) any: u64,
+    depth: usize,
+    ranks: Ranks,
+}
+
+impl Stack {
+    /// Room for `layers` rows, to be sorted for these ranks.
+    pub(super) fn new(layers: usize, ranks: Ranks) -> Self {
+        Self { rows: vec![Row::of(0); layers], pad: Row::of(0), any: 0, depth: 0, ranks }
+    }
+
+    /// The rows in use.
+    pub(super) fn rows(&mut self) -> &mut [Row] {
+        &mut self.rows[..self.depth]
+    }
+
+    /// The rows that pixels `64 * group..` of the layers need, masked values padded. Layers without a clear pixel
+    /// here take no row. Where little is clear, every pixel's values move up instead, and the rows are as many as
+    /// the greatest count.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, layers: &[Layer<'_>], group: usize) {
+        // All high, the clear values are the lowest ranks; low and high in turn, they stay around the middle.
+        self.pad = Row::of(if self.ranks == Ranks::All { u16::MAX } else { 0 });
+        self.any = 0;
+        let (mut shown, mut clear) = (0, 0);
+        for layer in layers {
+            let word = layer.clear.word(group);
+            self.any |= word;
+            shown += u32::from(word != 0);
+            clear += word.count_ones();
+        }
+        // Moving a value costs about as much as sorting a handful.
+        if clear < shown * (LANES as u32 / SPARSE) {
+            self.fill_sparse(layers, group);
+        } else {
+            self.fill_rows(layers, group);
+        }
+    }
+
+    #[inline(always)]
+    fn fill_rows(&mut self, layers: &[Layer<'_>], group: usize) {
+        self.depth = 0;
+        for layer in layers {
+            let word = layer.clear.word(group);
+            if word == 0 {
+                continue;
+            }
+            let row = &mut self.rows[self.depth];
+            self.depth += 1;
+            match layer.values[LANES * group..].first_chunk::<LANES>() {
+                Some(values) => row.0 = *values,
+                None => {
+                    let tail = &layer.values[LANES * group..];
+                    row.0[..tail.len()].copy_from_slice(tail);
+                }
+            }
+            if word != u64::MAX {
+                blend(row, &Row::mask(word), &mut self.pad, self.ranks);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fill_sparse(&mut self, layers: &[Layer<'_>], group: usize) {
+        let mut counts = Row::of(0);
+        for layer in layers {
+            for lane in OnesOf(layer.clear.word(group)) {
+                let count = &mut counts.0[lane];
+                self.rows[usize::from(*count)].0[lane] = layer.values[LANES * group + lane];
+                *count += 1;
+            }
+        }
+        self.depth = usize::from(counts.0.iter().fold(0, |most, &count| most.max(count)));
+        for (rank, row) in self.rows[..self.depth].iter_mut().enumerate() {
+            blend(row, &Row::above(&counts, rank as u16), &mut self.pad, self.ranks);
+        }
+    }
+
+    /// Puts the rows through a network of their depth.
+    #[inline(always)]
+    pub(super) fn apply(&mut self, ops: &[Op]) {
+        let rows = &mut self.rows[..self.depth];
+        for op in ops {
+            let Ok([lo, hi]) = rows.get_disjoint_mut([usize::from(op.lo), usize::from(op.hi)]) else { continue };
+            match op.kind {
+                Kind::Both => exchange(lo, hi),
+                Kind::MinOnly => lo.0.iter_mut().zip(&hi.0).for_each(|(a, &b)| *a = b.min(*a)),
+                Kind::MaxOnly => hi.0.iter_mut().zip(&lo.0).for_each(|(b, &a)| *b = a.max(*b)),
+            }
+        }
+    }
+}
+
+/// A group is sparse where less than one in this many of its values is clear.
+const SPARSE: u32 = 8;
+
+#[inline(always)]
+fn exchange(lo: &mut Row, hi: &mut Row) {
+    for (a, b) in lo.0.iter_mut().zip(&mut hi.0) {
+        (*a, *b) = ((*a).min(*b), (*a).max(*b));
+    }
+}
+
+/// Replaces what is masked by the pads; for the middle, a pixel's next pad is the opposite one.
+#[inline(always)]
+fn blend(row: &mut Row, mask: &Row, pad: &mut Row, ranks: Ranks) {
+    *row = Row::select(mask, row, pad);
+    if ranks == Ranks::Middle {
+        for (pad, mask) in pad.0.iter_mut().zip(mask.0) {
+            *pad ^= !mask;
+        }
+    }
+}

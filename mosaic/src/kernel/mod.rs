@@ -1,0 +1,195 @@
+//! The median kernel: per pixel, the middle of the clear values of a stack of layers, or all of them in order.
+//!
+//! ```text
+//! layers ─► 64 pixels side by side ─► pads for what is masked ─► network ─► middle ranks, or all ranks
+//! ```
+//!
+//! A network compares the same rows whatever the data, so 64 pixels go through it at once. For that, every pixel must
+//! have its median at the same rank: masked values become the lowest and the highest value in turn, first lowest.
+//! With depth D, of which m are masked, the clear values then lie at ranks ⌈m/2⌉ and up, and their middle at
+//!
+//! | D | m even | m odd |
+//! |---|---|---|
+//! | even | D/2 - 1, D/2 | D/2 |
+//! | odd | (D-1)/2 | (D-1)/2, (D+1)/2 |
+//!
+//! Values are the whole of `u16`: the mask alone says what is clear, and a pad that equals a value does no harm.
+
+use std::sync::Arc;
+
+mod dispatch;
+mod finish;
+mod lanes;
+pub mod network;
+
+use crate::bits::BitView;
+use dispatch::{Job, Level};
+use lanes::{LANES, Row, Stack};
+use network::{Op, Ranks, middle_ranks};
+
+pub use finish::{finish, finish_f32};
+
+/// One observation of one band: its values, and where it is clear.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    /// One value per pixel; those that are not clear may be anything.
+    pub values: &'a [u16],
+    /// One bit per pixel, as many as there are values.
+    pub clear: BitView<'a>,
+}
+
+/// The lower and the upper middle value of the clear values of each pixel: equal where their number is odd, both 0
+/// where there are none.
+///
+/// # Panics
+/// Where the layers and the outputs are not all of one length, or there are more than 65,535 layers.
+pub fn middle(layers: &[Layer<'_>], lower: &mut [u16], upper: &mut [u16]) {
+    middle_at(Level::best(), layers, lower, upper);
+}
+
+/// How many of the masks are set, per pixel.
+///
+/// # Panics
+/// Where the masks and the output are not all of one length, or there are more than 65,535 masks.
+pub fn counts(masks: &[BitView<'_>], out: &mut [u16]) {
+    counts_at(Level::best(), masks, out);
+}
+
+/// All clear values of each pixel in ascending order, as rank planes one after the other: plane r has one value per
+/// pixel, the (r+1)-th smallest, and 0 where `counts` is not above r. There are as many planes as the greatest count.
+/// `counts` is what [`counts`] says of the layers' masks.
+///
+/// # Panics
+/// Where the layers and the counts are not all of one length, or there are more than 65,535 layers.
+#[must_use]
+pub fn sort(layers: &[Layer<'_>], counts: &[u16]) -> Vec<u16> {
+    sort_at(Level::best(), layers, counts)
+}
+
+fn middle_at(level: Level, layers: &[Layer<'_>], lower: &mut [u16], upper: &mut [u16]) {
+    assert_eq!(lower.len(), upper.len(), "outputs of different lengths");
+    check(layers, lower.len());
+    level.run(Middle { layers, lower, upper });
+}
+
+fn counts_at(level: Level, masks: &[BitView<'_>], out: &mut [u16]) {
+    assert!(masks.iter().all(|mask| mask.len() == out.len()), "masks and counts of different lengths");
+    assert!(masks.len() <= usize::from(u16::MAX), "{} masks", masks.len());
+    level.run(Counts { masks, out });
+}
+
+fn sort_at(level: Level, layers: &[Layer<'_>], counts: &[u16]) -> Vec<u16> {
+    check(layers, counts.len());
+    let depth = usize::from(counts.iter().copied().max().unwrap_or(0));
+    let mut planes = vec![0; depth * counts.len()];
+    level.run(Sort { layers, counts, planes: &mut planes });
+    planes
+}
+
+fn check(layers: &[Layer<'_>], pixels: usize) {
+    let fits = |layer: &Layer<'_>| layer.values.len() == pixels && layer.clear.len() == pixels;
+    assert!(layers.iter().all(fits), "layers that are not of {pixels} pixels");
+    assert!(layers.len() <= usize::from(u16::MAX), "{} layers", layers.len());
+}
+
+struct Middle<'a> {
+    layers: &'a [Layer<'a>],
+    lower: &'a mut [u16],
+    upper: &'a mut [u16],
+}
+
+impl Job for Middle<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let mut stack = Stack::new(self.layers.len(), Ranks::Middle);
+        let mut networks = Networks::new(self.layers.len(), Ranks::Middle);
+        for (group, (lower, upper)) in self.lower.chunks_mut(LANES).zip(self.upper.chunks_mut(LANES)).enumerate() {
+            stack.fill(self.layers, group);
+            let (low, high) = pick(&mut stack, &mut networks);
+            lower.copy_from_slice(&low.0[..lower.len()]);
+            upper.copy_from_slice(&high.0[..upper.len()]);
+        }
+    }
+}
+
+/// The middle values of a filled stack, 0 where nothing is clear.
+#[inline(always)]
+fn pick(stack: &mut Stack, networks: &mut Networks) -> (Row, Row) {
+    let depth = stack.rows().len();
+    if depth == 0 {
+        return (Row::of(0), Row::of(0));
+    }
+    stack.apply(networks.of(depth));
+    let (low, high) = middle_ranks(depth);
+    let (low, high) = (stack.rows()[low], stack.rows()[high]);
+    // After an odd number of pads the next one is a high one, all ones: the pad is the mask of the odd.
+    let either = Row::select(&stack.pad, &high, &low);
+    let (low, high) = if depth.is_multiple_of(2) { (either, high) } else { (low, either) };
+    let (any, none) = (Row::mask(stack.any), Row::of(0));
+    (Row::select(&any, &low, &none), Row::select(&any, &high, &none))
+}
+
+struct Sort<'a> {
+    layers: &'a [Layer<'a>],
+    counts: &'a [u16],
+    planes: &'a mut [u16],
+}
+
+impl Job for Sort<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let mut stack = Stack::new(self.layers.len(), Ranks::All);
+        let mut networks = Networks::new(self.layers.len(), Ranks::All);
+        for (group, counts) in self.counts.chunks(LANES).enumerate() {
+            stack.fill(self.layers, group);
+            let depth = stack.rows().len();
+            stack.apply(networks.of(depth));
+            let mut valid = Row::of(0);
+            valid.0[..counts.len()].copy_from_slice(counts);
+            let planes = self.planes.chunks_exact_mut(self.counts.len());
+            for (rank, (row, plane)) in stack.rows().iter().zip(planes).enumerate() {
+                let sorted = Row::select(&Row::above(&valid, rank as u16), row, &Row::of(0));
+                plane[LANES * group..][..counts.len()].copy_from_slice(&sorted.0[..counts.len()]);
+            }
+        }
+    }
+}
+
+struct Counts<'a> {
+    masks: &'a [BitView<'a>],
+    out: &'a mut [u16],
+}
+
+impl Job for Counts<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (group, out) in self.out.chunks_mut(LANES).enumerate() {
+            let mut sum = Row::of(0);
+            for mask in self.masks {
+                // A mask of all ones is minus one.
+                sum.0.iter_mut().zip(Row::mask(mask.word(group)).0).for_each(|(n, one)| *n = n.wrapping_sub(one));
+            }
+            out.copy_from_slice(&sum.0[..out.len()]);
+        }
+    }
+}
+
+/// The networks that one call has met, by depth: the process's table is asked once for each.
+struct Networks {
+    of: Vec<Option<Arc<[Op]>>>,
+    ranks: Ranks,
+}
+
+impl Networks {
+    fn new(layers: usize, ranks: Ranks) -> Self {
+        Self { of: vec![None; layers + 1], ranks }
+    }
+
+    #[inline(always)]
+    fn of(&mut self, depth: usize) -> &[Op] {
+        self.of[depth].get_or_insert_with(|| network::network(depth, self.ranks))
+    }
+}
+
+#[cfg(test)]
+mod tests;

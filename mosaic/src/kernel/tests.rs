@@ -1,0 +1,137 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::bits::Bits;
+
+/// A stack of layers as the oracle sees it: `None` where masked.
+type Pixels = Vec<Vec<Option<u16>>>;
+
+/// Repeatable noise, so that a stack of hundreds of layers is one seed.
+fn noise(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// Values with many 0, 65535 and ties; `clear` in 256 of them unmasked, blocks of masked pixels too.
+fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
+    let mut next = noise(seed);
+    let layer = |_| {
+        let empty = next() % 5 == 0;
+        let pixel = |_| {
+            let value = match next() % 6 {
+                0 => 0,
+                1 => u16::MAX,
+                2 => 1000 + (next() % 3) as u16,
+                _ => next() as u16,
+            };
+            (!empty && next() % 256 < clear).then_some(value)
+        };
+        (0..pixels).map(pixel).collect()
+    };
+    (0..depth).map(layer).collect()
+}
+
+/// Hands the stack to `f` as layers, starting `shift` pixels into their masks; masked values are junk.
+fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> T) -> T {
+    let flat = |layer: &Vec<Option<u16>>| {
+        let values: Vec<u16> =
+            layer.iter().enumerate().map(|(i, v)| v.unwrap_or((i as u16).wrapping_mul(7919))).collect();
+        let clear: Vec<bool> = std::iter::repeat_n(true, shift).chain(layer.iter().map(Option::is_some)).collect();
+        (values, Bits::from_pixels(&clear, |c| c))
+    };
+    let flat: Vec<_> = stack.iter().map(flat).collect();
+    let layers: Vec<Layer<'_>> =
+        flat.iter().map(|(values, clear)| Layer { values, clear: clear.view(shift, values.len()) }).collect();
+    f(&layers)
+}
+
+/// The oracle: one pixel at a time, sort what is clear.
+fn sorted(stack: &Pixels, pixel: usize) -> Vec<u16> {
+    let mut values: Vec<u16> = stack.iter().filter_map(|layer| layer[pixel]).collect();
+    values.sort_unstable();
+    values
+}
+
+fn check_all(stack: &Pixels, pixels: usize, shift: usize) {
+    let oracle: Vec<Vec<u16>> = (0..pixels).map(|p| sorted(stack, p)).collect();
+    for &level in Level::ALL.iter().filter(|level| level.is_available()) {
+        with_layers(stack, shift, |layers| {
+            let (mut lower, mut upper, mut counts) = (vec![7; pixels], vec![7; pixels], vec![7; pixels]);
+            middle_at(level, layers, &mut lower, &mut upper);
+            counts_at(level, &layers.iter().map(|layer| layer.clear).collect::<Vec<_>>(), &mut counts);
+            let planes = sort_at(level, layers, &counts);
+            let depth = oracle.iter().map(Vec::len).max().unwrap_or(0);
+            assert_eq!(planes.len(), depth * pixels, "{level:?}");
+            for (p, values) in oracle.iter().enumerate() {
+                let n = values.len();
+                assert_eq!(usize::from(counts[p]), n, "{level:?} count");
+                let (a, b) = if n == 0 { (0, 0) } else { (values[(n - 1) / 2], values[n / 2]) };
+                assert_eq!((lower[p], upper[p]), (a, b), "{level:?} {n} of {}", layers.len());
+                for rank in 0..depth {
+                    let want = values.get(rank).copied().unwrap_or(0);
+                    assert_eq!(planes[rank * pixels + p], want, "{level:?} rank {rank}");
+                }
+            }
+        });
+    }
+}
+
+/// Every depth to 300, at every density, sparse ones included, with a ragged end and a shifted mask.
+#[test]
+fn equals_the_oracle_at_every_depth() {
+    for depth in 0..=300 {
+        for (seed, clear) in [256, 200, 100, 20, 4].into_iter().enumerate() {
+            let pixels = [130, 64, 1, 63, 65][(depth + seed) % 5];
+            check_all(&stack((depth * 8 + seed) as u64, depth, pixels, clear), pixels, (depth * 13) % 70);
+        }
+    }
+}
+
+/// Every mask there is up to depth 10, one pixel each.
+#[test]
+fn equals_the_oracle_for_every_mask() {
+    for depth in 0..=10_usize {
+        let pixels = 1 << depth;
+        let mut full = stack(depth as u64, depth, pixels, 256);
+        let mut next = noise(depth as u64);
+        for (l, layer) in full.iter_mut().enumerate() {
+            for (mask, value) in layer.iter_mut().enumerate() {
+                let some = value.unwrap_or(next() as u16);
+                *value = (mask >> l & 1 == 1).then_some(some);
+            }
+        }
+        check_all(&full, pixels, 0);
+    }
+}
+
+#[test]
+fn no_layers_and_no_pixels() {
+    let (mut lower, mut upper) = ([9; 70], [9; 70]);
+    middle(&[], &mut lower, &mut upper);
+    assert!(lower.iter().chain(&upper).all(|&v| v == 0));
+    assert!(sort(&[], &[]).is_empty() && sort(&[], &[0; 5]).is_empty());
+    check_all(&vec![vec![]; 3], 0, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn equals_the_oracle(seed: u64, depth in 0..=300_usize, pixels in 1..200_usize, clear in 0..=256_u64, shift in 0..130_usize) {
+        check_all(&stack(seed, depth, pixels, clear), pixels, shift);
+    }
+
+    /// The whole of `u16` as it comes, and shrinkable.
+    #[test]
+    fn equals_the_oracle_for_any_values(stack in (0..40_usize, 1..70_usize).prop_flat_map(|(depth, pixels)| {
+        prop::collection::vec(prop::collection::vec(any::<Option<u16>>(), pixels), depth)
+    })) {
+        let pixels = stack.first().map_or(0, Vec::len);
+        check_all(&stack, pixels, 0);
+    }
+}
