@@ -12,5 +12,9 @@
 //!
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
+pub mod aoi;
 pub mod band;
+pub mod grid;
 pub mod ids;
+pub mod owner;
+pub mod projection;
