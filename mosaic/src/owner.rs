@@ -7,6 +7,10 @@
 //! Footprints reach 9.8 km beyond their squares to the east and to the south, and up to 60 m to the west and north; so
 //! only the squares around a point can hold it.
 
+#[cfg(test)]
+#[path = "owner_tests.rs"]
+mod tests;
+
 use crate::grid::mgrs::{COLUMNS, ROWS, SQUARE_SIZE_M, Square, TILE_SIZE_M};
 use crate::grid::utm::{central_meridian, forward};
 use crate::grid::{normalise_longitude, zone_of};

@@ -22,6 +22,8 @@ pub trait Projection: Send + Sync {
     ///
     /// # Errors
     /// The transformation as a whole is not possible.
+    // Named after where the coordinates come from; it constructs nothing.
+    #[allow(clippy::wrong_self_convention)]
     fn from_lonlat(&self, lon: &mut [f64], lat: &mut [f64]) -> Result<(), ProjectionError>;
 }
 

@@ -39,12 +39,12 @@ impl Aoi {
             let square = Square { zone, column: shape.column, row: shape.row };
             let reach = shape.reach.moved(central_meridian(zone));
             // The exceptions begin at 56 degrees north, 6,200 km from the equator.
-            let meets_zone = if plain || shape.row < 60 {
-                shape.meets_plain_zone
-            } else {
-                self.may_meet(&reach) && square.meets_zone()
-            };
-            (meets_zone && self.may_meet(&reach) && self.meets(&square.footprint(), &reach)).then(|| square.tile())?
+            let known = (plain || shape.row < 60).then_some(shape.meets_plain_zone);
+            let needed = known != Some(false)
+                && self.may_meet(&reach)
+                && self.meets(&square.footprint(), &reach)
+                && known.unwrap_or_else(|| square.meets_zone());
+            if needed { square.tile() } else { None }
         })
     }
 

@@ -213,12 +213,19 @@ fn meets_region(zone: u8, square: &[f64; 4], region: &[f64; 4]) -> bool {
     let inside = |b: &[f64; 4], x: f64, y: f64| b[0] < x && x < b[2] && b[1] < y && y < b[3];
     // Degrees from the central meridian, so that no region straddles the antimeridian.
     let middle = super::utm::central_meridian(zone);
-    let entered = walk(square, STEPS).any(|(x, y)| {
+    let mut apart = [true; 4];
+    for (x, y) in walk(square, STEPS) {
         let (lon, lat) = inverse(zone, x, y);
-        inside(region, middle + super::lonlat::normalise_longitude(lon - middle), lat)
-    });
-    if entered {
-        return true;
+        let lon = middle + super::lonlat::normalise_longitude(lon - middle);
+        if inside(region, lon, lat) {
+            return true;
+        }
+        // A hundredth of a degree is far more than the square's edges bulge between two steps.
+        let beyond = [lon < region[0] - 0.01, lat < region[1] - 0.01, lon > region[2] + 0.01, lat > region[3] + 0.01];
+        apart.iter_mut().zip(beyond).for_each(|(apart, beyond)| *apart &= beyond);
+    }
+    if apart.contains(&true) {
+        return false;
     }
     // The region's edges are up to 136 degrees long: walk only the part that can lie in the square.
     let lats = [square[1], square[3]].map(|y| y / 111_000.0);
