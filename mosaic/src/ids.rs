@@ -15,6 +15,12 @@ pub struct TileId([u8; 5]);
 pub struct BadTile(pub String);
 
 impl TileId {
+    /// The tile of a zone and its letters, if MGRS has them.
+    pub(crate) fn from_letters(zone: u8, band: u8, column: u8, row: u8) -> Option<Self> {
+        let id = [b'0' + zone / 10, b'0' + zone % 10, band, column, row];
+        std::str::from_utf8(&id).ok()?.parse().ok()
+    }
+
     /// The id as text, five characters.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -12,13 +12,18 @@
 //!
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
+<<<<<<< HEAD
 pub mod accumulate;
+pub mod aoi;
 pub mod band;
 pub mod bits;
+pub mod grid;
 pub mod href;
 pub mod ids;
 pub mod kernel;
 pub mod link;
+pub mod owner;
 pub mod partial;
+pub mod projection;
 pub mod scene;
 pub mod select;
