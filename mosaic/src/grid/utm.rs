@@ -96,12 +96,12 @@ pub fn forward(zone: u8, lon: f64, lat: f64) -> (f64, f64) {
     let (sin_chi, cos_chi) = chi.sin_cos();
     let (sin_lambda, cos_lambda) = (lon - central_meridian(zone)).to_radians().sin_cos();
 
-    // Spherical transverse Mercator; the double angles follow algebraically, as along² + across² = 1.
+    // Spherical transverse Mercator; the double angles follow algebraically, as square + y² = 1.
     let (x, y) = (cos_chi * cos_lambda, cos_chi * sin_lambda);
-    let along = sin_chi.hypot(x);
-    let square = along * along;
+    let square = sin_chi * sin_chi + x * x;
     let xi = sin_chi.atan2(x);
-    let eta = (y / along).asinh();
+    // The inverse hyperbolic tangent of y.
+    let eta = 0.5 * (2.0 * y / (1.0 - y)).ln_1p();
     let sums = complex_sine_series(
         &ALPHA,
         (2.0 * sin_chi * x / square, (x * x - sin_chi * sin_chi) / square),
@@ -124,8 +124,9 @@ pub fn inverse(zone: u8, easting: f64, northing: f64) -> (f64, f64) {
     let (xi, eta) = (xi + sums.0, eta + sums.1);
 
     let (sin_xi, cos_xi) = xi.sin_cos();
-    let sinh_eta = eta.sinh();
-    let across = sinh_eta.hypot(cos_xi);
+    let grow = eta.exp();
+    let sinh_eta = 0.5 * (grow - 1.0 / grow);
+    let across = (sinh_eta * sinh_eta + cos_xi * cos_xi).sqrt();
     let lambda = sinh_eta.atan2(cos_xi);
     let chi = sin_xi.atan2(across);
     // On the unit sphere of the conformal latitude: radius² = sin²ξ + across² = cosh²η.
