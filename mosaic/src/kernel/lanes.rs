@@ -2,7 +2,8 @@
 //! where they are masked, and put through a network.
 
 use super::Layer;
-use super::network::{Kind, Op, Ranks};
+use super::fuse::{BLOCK, Step};
+use super::network::{Kind, Ranks};
 use crate::bits::OnesOf;
 
 /// Pixels in a row: the bits of one mask word.
@@ -134,18 +135,42 @@ impl Stack {
         }
     }
 
-    /// Puts the rows through a network of their depth.
+    /// Puts the rows through a program of their depth.
     #[inline(always)]
-    pub(super) fn apply(&mut self, ops: &[Op]) {
+    pub(super) fn apply(&mut self, program: &[Step]) {
         let rows = &mut self.rows[..self.depth];
-        for op in ops {
-            let Ok([lo, hi]) = rows.get_disjoint_mut([usize::from(op.lo), usize::from(op.hi)]) else { continue };
-            match op.kind {
-                Kind::Both => exchange(lo, hi),
-                Kind::MinOnly => lo.0.iter_mut().zip(&hi.0).for_each(|(a, &b)| *a = b.min(*a)),
-                Kind::MaxOnly => hi.0.iter_mut().zip(&lo.0).for_each(|(b, &a)| *b = a.max(*b)),
+        for block in rows.as_chunks_mut::<BLOCK>().0 {
+            sort_block(block);
+        }
+        for step in program {
+            // A program's rows are always distinct and there.
+            match step {
+                Step::Join(quad) => {
+                    if let Ok([a, b, c, d]) = rows.get_disjoint_mut(quad.map(usize::from)) {
+                        join(a, b, c, d);
+                    }
+                }
+                Step::Split(quad) => {
+                    if let Ok([a, b, c, d]) = rows.get_disjoint_mut(quad.map(usize::from)) {
+                        split(a, b, c, d);
+                    }
+                }
+                Step::One(op) => {
+                    if let Ok(rows) = rows.get_disjoint_mut([op.lo, op.hi].map(usize::from)) {
+                        one(rows, op.kind);
+                    }
+                }
             }
         }
+    }
+}
+
+#[inline(always)]
+fn one([lo, hi]: [&mut Row; 2], kind: Kind) {
+    match kind {
+        Kind::Both => exchange(lo, hi),
+        Kind::MinOnly => lo.0.iter_mut().zip(&hi.0).for_each(|(a, &b)| *a = b.min(*a)),
+        Kind::MaxOnly => hi.0.iter_mut().zip(&lo.0).for_each(|(b, &a)| *b = a.max(*b)),
     }
 }
 
@@ -155,7 +180,52 @@ const SPARSE: u32 = 8;
 #[inline(always)]
 fn exchange(lo: &mut Row, hi: &mut Row) {
     for (a, b) in lo.0.iter_mut().zip(&mut hi.0) {
-        (*a, *b) = ((*a).min(*b), (*a).max(*b));
+        (*a, *b) = ordered(*a, *b);
+    }
+}
+
+#[inline(always)]
+fn ordered(a: u16, b: u16) -> (u16, u16) {
+    (a.min(b), a.max(b))
+}
+
+/// [`Step::Join`].
+#[inline(always)]
+fn join(a: &mut Row, b: &mut Row, c: &mut Row, d: &mut Row) {
+    for lane in 0..LANES {
+        let (v0, v2) = ordered(a.0[lane], c.0[lane]);
+        let (v1, v3) = ordered(b.0[lane], d.0[lane]);
+        let (v1, v2) = ordered(v1, v2);
+        (a.0[lane], b.0[lane], c.0[lane], d.0[lane]) = (v0, v1, v2, v3);
+    }
+}
+
+/// [`Step::Split`].
+#[inline(always)]
+fn split(a: &mut Row, b: &mut Row, c: &mut Row, d: &mut Row) {
+    for lane in 0..LANES {
+        let (v1, v3) = ordered(b.0[lane], d.0[lane]);
+        let (v0, v1) = ordered(a.0[lane], v1);
+        let (v2, v3) = ordered(c.0[lane], v3);
+        (a.0[lane], b.0[lane], c.0[lane], d.0[lane]) = (v0, v1, v2, v3);
+    }
+}
+
+/// Comparators on the named values.
+macro_rules! compare {
+    ($($a:ident $b:ident),*) => { $(let ($a, $b) = ordered($a, $b);)* };
+}
+
+/// Sorts eight rows by Batcher's network, 19 comparators, written out so that the values stay in registers.
+#[inline(always)]
+fn sort_block(rows: &mut [Row; BLOCK]) {
+    for lane in 0..LANES {
+        let [a, b, c, d] = [rows[0].0[lane], rows[1].0[lane], rows[2].0[lane], rows[3].0[lane]];
+        let [e, f, g, h] = [rows[4].0[lane], rows[5].0[lane], rows[6].0[lane], rows[7].0[lane]];
+        compare!(a b, c d, e f, g h, a c, b d, e g, f h, b c, f g);
+        compare!(a e, b f, c g, d h, c e, d f, b c, d e, f g);
+        [rows[0].0[lane], rows[1].0[lane], rows[2].0[lane], rows[3].0[lane]] = [a, b, c, d];
+        [rows[4].0[lane], rows[5].0[lane], rows[6].0[lane], rows[7].0[lane]] = [e, f, g, h];
     }
 }
 

@@ -15,17 +15,17 @@
 //!
 //! Values are the whole of `u16`: the mask alone says what is clear, and a pad that equals a value does no harm.
 
-use std::sync::Arc;
-
 mod dispatch;
 mod finish;
+mod fuse;
 mod lanes;
 pub mod network;
 
 use crate::bits::BitView;
 use dispatch::{Job, Level};
+use fuse::{Program, Step};
 use lanes::{LANES, Row, Stack};
-use network::{Op, Ranks, middle_ranks};
+use network::{Ranks, middle_ranks};
 
 pub use finish::{finish, finish_f32};
 
@@ -102,10 +102,10 @@ impl Job for Middle<'_> {
     #[inline(always)]
     fn run(self) {
         let mut stack = Stack::new(self.layers.len(), Ranks::Middle);
-        let mut networks = Networks::new(self.layers.len(), Ranks::Middle);
+        let mut programs = Programs::new(self.layers.len(), Ranks::Middle);
         for (group, (lower, upper)) in self.lower.chunks_mut(LANES).zip(self.upper.chunks_mut(LANES)).enumerate() {
             stack.fill(self.layers, group);
-            let (low, high) = pick(&mut stack, &mut networks);
+            let (low, high) = pick(&mut stack, &mut programs);
             lower.copy_from_slice(&low.0[..lower.len()]);
             upper.copy_from_slice(&high.0[..upper.len()]);
         }
@@ -114,12 +114,12 @@ impl Job for Middle<'_> {
 
 /// The middle values of a filled stack, 0 where nothing is clear.
 #[inline(always)]
-fn pick(stack: &mut Stack, networks: &mut Networks) -> (Row, Row) {
+fn pick(stack: &mut Stack, programs: &mut Programs) -> (Row, Row) {
     let depth = stack.rows().len();
     if depth == 0 {
         return (Row::of(0), Row::of(0));
     }
-    stack.apply(networks.of(depth));
+    stack.apply(programs.of(depth));
     let (low, high) = middle_ranks(depth);
     let (low, high) = (stack.rows()[low], stack.rows()[high]);
     // After an odd number of pads the next one is a high one, all ones: the pad is the mask of the odd.
@@ -139,11 +139,11 @@ impl Job for Sort<'_> {
     #[inline(always)]
     fn run(self) {
         let mut stack = Stack::new(self.layers.len(), Ranks::All);
-        let mut networks = Networks::new(self.layers.len(), Ranks::All);
+        let mut programs = Programs::new(self.layers.len(), Ranks::All);
         for (group, counts) in self.counts.chunks(LANES).enumerate() {
             stack.fill(self.layers, group);
             let depth = stack.rows().len();
-            stack.apply(networks.of(depth));
+            stack.apply(programs.of(depth));
             let mut valid = Row::of(0);
             valid.0[..counts.len()].copy_from_slice(counts);
             let planes = self.planes.chunks_exact_mut(self.counts.len());
@@ -174,20 +174,20 @@ impl Job for Counts<'_> {
     }
 }
 
-/// The networks that one call has met, by depth: the process's table is asked once for each.
-struct Networks {
-    of: Vec<Option<Arc<[Op]>>>,
+/// The programs that one call has met, by depth: the process's table is asked once for each.
+struct Programs {
+    of: Vec<Option<Program>>,
     ranks: Ranks,
 }
 
-impl Networks {
+impl Programs {
     fn new(layers: usize, ranks: Ranks) -> Self {
         Self { of: vec![None; layers + 1], ranks }
     }
 
     #[inline(always)]
-    fn of(&mut self, depth: usize) -> &[Op] {
-        self.of[depth].get_or_insert_with(|| network::network(depth, self.ranks))
+    fn of(&mut self, depth: usize) -> &[Step] {
+        self.of[depth].get_or_insert_with(|| fuse::program(depth, self.ranks))
     }
 }
 

@@ -21,7 +21,7 @@ fn noise(seed: u64) -> impl FnMut() -> u64 {
 fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
     let mut next = noise(seed);
     let layer = |_| {
-        let empty = next() % 5 == 0;
+        let empty = next().is_multiple_of(5);
         let pixel = |_| {
             let value = match next() % 6 {
                 0 => 0,
