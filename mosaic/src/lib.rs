@@ -12,18 +12,24 @@
 //!
 //! Everything here is a function of its arguments; files, sockets and clocks belong to the crates around it.
 
-<<<<<<< HEAD
 pub mod accumulate;
 pub mod aoi;
+pub mod assemble;
 pub mod band;
 pub mod bits;
+pub mod composite;
 pub mod grid;
 pub mod href;
 pub mod ids;
 pub mod kernel;
 pub mod link;
+pub mod mask;
 pub mod owner;
 pub mod partial;
+pub mod period;
+pub mod plan;
 pub mod projection;
+pub mod request;
 pub mod scene;
 pub mod select;
+pub mod survey;

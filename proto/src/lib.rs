@@ -1,1 +1,35 @@
-//! Placeholder while the workspace is laid out.
+//! What crosses a process: the services of `clearmosaic/v1/*.proto`, and domain types of the work that is handed out.
+//!
+//! Wire types stop here. `wire` is generated; `work` and `job` hold the types that the rest of the program speaks,
+//! with a `From` on the sending side and a `TryFrom` on the receiving side.
+
+pub mod job;
+pub mod work;
+
+/// Generated messages, clients and servers.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications, rust_2018_idioms)]
+pub mod wire {
+    tonic::include_proto!("clearmosaic.v1");
+}
+
+/// A message that says what no peer of this version would say.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}: {problem}")]
+pub struct WireError {
+    /// The message's type.
+    pub message: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl WireError {
+    fn new(message: &'static str, problem: impl Into<String>) -> Self {
+        Self { message, problem: problem.into() }
+    }
+}
+
+impl From<WireError> for tonic::Status {
+    fn from(error: WireError) -> Self {
+        Self::invalid_argument(error.to_string())
+    }
+}

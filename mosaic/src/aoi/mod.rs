@@ -16,6 +16,7 @@ mod cut;
 mod error;
 mod geojson;
 mod index;
+mod kept;
 mod mask;
 mod polygon;
 mod tiles;
@@ -86,6 +87,12 @@ impl Aoi {
         let outline = |&tile: &TileId| Polygon::unwrapped(vec![footprint(tile).outline(FOOTPRINT_PIECES)]);
         let polygons = tiles.iter().map(outline).collect();
         Ok(Self { only_tiles: Some(tiles), ..Self::from_polygons(polygons)? })
+    }
+
+    /// The area within this area's bounds in degrees.
+    #[must_use]
+    pub fn bounding_box(&self) -> Self {
+        Self::from_bbox(self.bbox()).unwrap_or_else(|_| self.clone())
     }
 
     /// The disc of a radius in metres around a point in degrees: a polygon of 720 vertices on the geodesic circle.

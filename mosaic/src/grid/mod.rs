@@ -190,6 +190,13 @@ pub struct SubTile {
     pub window: Window,
 }
 
+impl std::fmt::Display for SubTile {
+    /// `3-4`: column and row on the lattice.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.column, self.row)
+    }
+}
+
 /// The grid of a whole tile at a working resolution in metres.
 ///
 /// # Errors

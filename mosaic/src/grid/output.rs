@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bounds, GridError, PixelGrid, Window, footprint, tile_grid};
+use super::{Bounds, GridError, PixelGrid, Window, tile_grid};
 use crate::aoi::Aoi;
 use crate::ids::TileId;
-use crate::projection::{Projection, ProjectionError};
+use crate::projection::{Projection, ProjectionError, Utm};
 
 /// Windows of native output begin and end on multiples of this, pixels from the tile's origin: the block size of the
 /// files written, so that blocks of neighbouring requests coincide.
@@ -18,25 +18,29 @@ pub const NATIVE_STEP: usize = 512;
 /// More candidate output tiles than this are taken for a mistake in the request.
 const MOST_TILES: u128 = 10_000_000;
 
-/// The window of a tile's grid that the bounds of an area need, snapped outwards to multiples of 512 pixels from the
-/// tile's origin and clamped to the tile. The bounds are the area's in the tile's zone; none where they miss the tile.
+/// The window of a tile's grid that the bounds of an area need: all pixels whose centres lie within the area's bounds
+/// in degrees, snapped outwards to multiples of 512 pixels from the tile's origin and clamped to the tile. None where
+/// there is no such pixel.
 ///
 /// # Errors
 /// The resolution (metres) does not divide 109,800 m.
 pub fn native_window(tile: TileId, resolution: f64, aoi: &Aoi) -> Result<Option<Window>, GridError> {
     let grid = tile_grid(tile, resolution)?;
-    let footprint = footprint(tile);
-    let (west, south, east, north) = (footprint.west, footprint.south(), footprint.east(), footprint.north);
-    let whole = Bounds { min_x: west, min_y: south, max_x: east, max_y: north };
-    let Some(need) = aoi.zone_bounds(tile.zone()).and_then(|bounds| bounds.intersection(&whole)) else {
+    let utm = Utm { zone: tile.zone(), south: tile.is_south() };
+    // Our own formulae never fail as a whole.
+    let Ok(mask) = aoi.bounding_box().mask(&grid, &grid.window(), &utm) else { return Ok(None) };
+    let in_row = |row: &usize| mask.row(*row).any(|inside| inside);
+    let in_column = |column: &usize| (0..grid.height).any(|row| mask.get(*column, row));
+    let (Some(top), Some(bottom)) = ((0..grid.height).find(in_row), (0..grid.height).rfind(in_row)) else {
         return Ok(None);
     };
-    let step = NATIVE_STEP as f64 * resolution;
-    let down = |metres: f64| (metres / step).floor() as usize * NATIVE_STEP;
-    let up = |metres: f64, side: usize| ((metres / step).ceil() as usize * NATIVE_STEP).min(side);
-    let (x0, y0) = (down(need.min_x - west), down(north - need.max_y));
-    let (x1, y1) = (up(need.max_x - west, grid.width), up(north - need.min_y, grid.height));
-    Ok(Some(Window { x0, y0, width: x1 - x0, height: y1 - y0 }))
+    let (Some(left), Some(right)) = ((0..grid.width).find(in_column), (0..grid.width).rfind(in_column)) else {
+        return Ok(None);
+    };
+    let down = |pixel: usize| pixel / NATIVE_STEP * NATIVE_STEP;
+    let up = |pixel: usize, side: usize| ((pixel / NATIVE_STEP + 1) * NATIVE_STEP).min(side);
+    let (x0, y0) = (down(left), down(top));
+    Ok(Some(Window { x0, y0, width: up(right, grid.width) - x0, height: up(bottom, grid.height) - y0 }))
 }
 
 /// A square of the output lattice of an `EPSG:n` request: column = floor(x / S), row = floor(y / S), counted upwards

@@ -1,0 +1,281 @@
+//! The container of partials and composites: a header that says what it is, then frames, then their index.
+//!
+//! ```text
+//! "CLRMOS01" | u32 header length | header (JSON) | frame 0 | frame 1 | … | index | footer
+//! frame    a Zstandard frame
+//! index    per frame: u64 offset, u32 stored bytes, u32 raw bytes, 16 bytes of BLAKE3 over the stored bytes
+//! footer   u64 offset of the index, u32 frames, 16 bytes of BLAKE3 over header and index, "CLRMOS01"
+//! ```
+//!
+//! Integers are little-endian. A frame holds some rows of the sub-tile, so that a reader needs only one at a time.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+
+const MAGIC: &[u8; 8] = b"CLRMOS01";
+const INDEX_ENTRY: usize = 32;
+const FOOTER: usize = 36;
+/// Level 1: more costs more time than reading the saved bytes does.
+const LEVEL: i32 = 1;
+
+/// What an artifact says of itself.
+#[derive(Serialize, Deserialize)]
+struct Header<M> {
+    /// `partial` or `composite`.
+    artifact: String,
+    /// The key that it was made for.
+    key: String,
+    /// The program that made it.
+    producer: String,
+    /// What its frames mean.
+    meta: M,
+}
+
+/// Where a frame lies, and what it must digest to.
+#[derive(Clone, Copy)]
+struct Frame {
+    offset: u64,
+    stored: u32,
+    raw: u32,
+    digest: [u8; 16],
+}
+
+fn digest(parts: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    let mut short = [0; 16];
+    short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    short
+}
+
+/// Writes a container, frame by frame.
+pub struct Writer<W> {
+    out: W,
+    compressor: zstd::bulk::Compressor<'static>,
+    header: Vec<u8>,
+    index: Vec<u8>,
+    at: u64,
+}
+
+impl<W: Write> Writer<W> {
+    /// Starts a container with its header.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn new<M: Serialize>(mut out: W, artifact: &str, key: &str, meta: M) -> io::Result<Self> {
+        let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
+        let header = Header { artifact: artifact.to_owned(), key: key.to_owned(), producer, meta };
+        let header = serde_json::to_vec(&header)?;
+        out.write_all(MAGIC)?;
+        out.write_all(&length(header.len())?.to_le_bytes())?;
+        out.write_all(&header)?;
+        let at = (MAGIC.len() + 4 + header.len()) as u64;
+        Ok(Self { out, compressor: zstd::bulk::Compressor::new(LEVEL)?, header, index: Vec::new(), at })
+    }
+
+    /// Appends a frame.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn frame(&mut self, raw: &[u8]) -> io::Result<()> {
+        let stored = self.compressor.compress(raw)?;
+        self.out.write_all(&stored)?;
+        self.index.extend_from_slice(&self.at.to_le_bytes());
+        self.index.extend_from_slice(&length(stored.len())?.to_le_bytes());
+        self.index.extend_from_slice(&length(raw.len())?.to_le_bytes());
+        self.index.extend_from_slice(&digest(&[&stored]));
+        self.at += stored.len() as u64;
+        Ok(())
+    }
+
+    /// Ends the container: bytes written in all, and the sink.
+    ///
+    /// # Errors
+    /// What the sink says.
+    pub fn finish(mut self) -> io::Result<(u64, W)> {
+        self.out.write_all(&self.index)?;
+        let frames = self.index.len() / INDEX_ENTRY;
+        self.out.write_all(&self.at.to_le_bytes())?;
+        self.out.write_all(&length(frames)?.to_le_bytes())?;
+        self.out.write_all(&digest(&[&self.header, &self.index]))?;
+        self.out.write_all(MAGIC)?;
+        Ok((self.at + (self.index.len() + FOOTER) as u64, self.out))
+    }
+}
+
+fn length(n: usize) -> io::Result<u32> {
+    u32::try_from(n).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a frame of 4 GiB or more"))
+}
+
+/// Reads a container: the header and the index at once, frames when they are asked for.
+pub struct Reader {
+    file: File,
+    path: PathBuf,
+    header: Vec<u8>,
+    frames: Vec<Frame>,
+}
+
+impl Reader {
+    /// Opens a container and verifies its header and index.
+    ///
+    /// # Errors
+    /// `Missing`, or `Corrupt` where anything is not as it was written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
+        let size = file.metadata().map_err(|e| StoreError::io(path, e))?.len();
+        let cut_short = || StoreError::corrupt(path, "it is cut short");
+        let read = |offset: u64, length: usize| read_at(&file, path, offset, length, size);
+        let footer_at = size.checked_sub(FOOTER as u64).ok_or_else(cut_short)?;
+        let footer = read(footer_at, FOOTER)?;
+        if &footer[28..] != MAGIC {
+            return Err(cut_short());
+        }
+        let index_at = u64_at(&footer, 0);
+        let frames = u32_at(&footer, 8) as usize;
+        if index_at + (frames * INDEX_ENTRY) as u64 != footer_at {
+            return Err(StoreError::corrupt(path, "its index does not end at its footer"));
+        }
+        let index = read(index_at, frames * INDEX_ENTRY)?;
+        let start = read(0, 12)?;
+        let header = read(12, u32_at(&start, 8) as usize)?;
+        if &start[..8] != MAGIC || digest(&[&header, &index])[..] != footer[12..28] {
+            return Err(StoreError::corrupt(path, "header or index fail their checksum"));
+        }
+        let frames = index.chunks_exact(INDEX_ENTRY).map(entry).collect();
+        Ok(Self { file, path: path.to_owned(), header, frames })
+    }
+
+    /// What the frames mean, as the writer put it.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is another kind of artifact, or another key's.
+    pub fn meta<M: DeserializeOwned>(&self, artifact: &str, key: &str) -> Result<M, StoreError> {
+        let header: Header<M> =
+            serde_json::from_slice(&self.header).map_err(|e| StoreError::corrupt(&self.path, e.to_string()))?;
+        if header.artifact != artifact || header.key != key {
+            let found = format!("it is {} {}", header.artifact, header.key);
+            return Err(StoreError::corrupt(&self.path, found));
+        }
+        Ok(header.meta)
+    }
+
+    /// Number of frames.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Reads a frame and verifies it.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is not as it was written, or not there.
+    pub fn frame(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        let corrupt = |why: String| StoreError::corrupt(&self.path, why);
+        let frame = self.frames.get(index).ok_or_else(|| corrupt(format!("no frame {index}")))?;
+        let stored = read_at(&self.file, &self.path, frame.offset, frame.stored as usize, u64::MAX)?;
+        if digest(&[&stored]) != frame.digest {
+            return Err(corrupt(format!("frame {index} fails its checksum")));
+        }
+        let raw = zstd::bulk::decompress(&stored, frame.raw as usize).map_err(|e| corrupt(e.to_string()))?;
+        if raw.len() == frame.raw as usize { Ok(raw) } else { Err(corrupt(format!("frame {index} is too short"))) }
+    }
+}
+
+fn read_at(file: &File, path: &Path, offset: u64, length: usize, size: u64) -> Result<Vec<u8>, StoreError> {
+    if offset.checked_add(length as u64).is_none_or(|end| end > size) {
+        return Err(StoreError::corrupt(path, "it is cut short"));
+    }
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, offset).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => StoreError::corrupt(path, "it is cut short"),
+        _ => StoreError::io(path, e),
+    })?;
+    Ok(bytes)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+fn entry(bytes: &[u8]) -> Frame {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&bytes[16..32]);
+    Frame { offset: u64_at(bytes, 0), stored: u32_at(bytes, 8), raw: u32_at(bytes, 12), digest }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn written(frames: &[Vec<u8>]) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new(), "partial", "k", serde_json::json!({"rows": 7})).unwrap();
+        for frame in frames {
+            writer.frame(frame).unwrap();
+        }
+        let (length, bytes) = writer.finish().unwrap();
+        assert_eq!(length, bytes.len() as u64);
+        bytes
+    }
+
+    fn read_back(bytes: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, bytes).unwrap();
+        let reader = Reader::open(&path)?;
+        let meta: serde_json::Value = reader.meta("partial", "k")?;
+        assert_eq!(meta["rows"], 7);
+        (0..reader.frames()).map(|i| reader.frame(i)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn what_is_written_is_read(frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..500), 0..6)) {
+            prop_assert_eq!(read_back(&written(&frames)).unwrap(), frames);
+        }
+
+        #[test]
+        fn one_flipped_bit_anywhere_is_noticed(at in any::<prop::sample::Index>(), bit in 0..8u8) {
+            let mut bytes = written(&[vec![1; 300], (0..=255).collect()]);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            prop_assert!(matches!(read_back(&bytes), Err(StoreError::Corrupt { .. })));
+        }
+
+        #[test]
+        fn a_container_cut_short_is_noticed(keep in any::<prop::sample::Index>()) {
+            let bytes = written(&[vec![1; 300]]);
+            let kept = keep.index(bytes.len());
+            prop_assert!(matches!(read_back(&bytes[..kept]), Err(StoreError::Corrupt { .. })));
+        }
+    }
+
+    #[test]
+    fn an_artifact_of_another_key_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, written(&[])).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        assert!(reader.meta::<serde_json::Value>("partial", "other").is_err());
+        assert!(reader.meta::<serde_json::Value>("composite", "k").is_err());
+    }
+}

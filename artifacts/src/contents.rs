@@ -1,0 +1,95 @@
+//! Artifacts that are directories: rasters that GDAL writes, with `contents.json` that says what they are.
+
+use std::fs::File;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+
+/// Name of the list in every artifact that is a directory.
+pub const LIST: &str = "contents.json";
+
+/// One file of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its name in the directory.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// BLAKE3, hexadecimal.
+    pub blake3: String,
+}
+
+/// `contents.json`: the files, and what they mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contents<M> {
+    /// The artifact's key.
+    pub key: String,
+    /// The program that made it.
+    pub producer: String,
+    /// Every file but this list.
+    pub files: Vec<FileEntry>,
+    /// What they mean.
+    pub meta: M,
+}
+
+impl FileEntry {
+    /// Digests a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn of(dir: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = dir.join(name);
+        let mut file = File::open(&path).map_err(|e| StoreError::io(&path, e))?;
+        let mut hasher = blake3::Hasher::new();
+        let size = std::io::copy(&mut file, &mut hasher).map_err(|e| StoreError::io(&path, e))?;
+        Ok(Self { name: name.to_owned(), size, blake3: hasher.finalize().to_hex().to_string() })
+    }
+}
+
+impl<M: Serialize + DeserializeOwned> Contents<M> {
+    /// Lists `names` in `dir` and writes the list there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write(dir: &Path, key: &str, names: &[String], meta: M) -> Result<Self, StoreError> {
+        let files = names.iter().map(|name| FileEntry::of(dir, name)).collect::<Result<_, _>>()?;
+        let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
+        let contents = Self { key: key.to_owned(), producer, files, meta };
+        let path = dir.join(LIST);
+        let text = serde_json::to_vec_pretty(&contents).map_err(|e| StoreError::corrupt(&path, e.to_string()))?;
+        std::fs::write(&path, text).map_err(|e| StoreError::io(&path, e))?;
+        Ok(contents)
+    }
+
+    /// Reads the list of `dir`, which must be `key`'s.
+    ///
+    /// # Errors
+    /// `Missing`; `Corrupt` where it is not a list, or another key's.
+    pub fn read(dir: &Path, key: &str) -> Result<Self, StoreError> {
+        let path = dir.join(LIST);
+        let text = std::fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
+        let contents: Self = serde_json::from_slice(&text).map_err(|e| StoreError::corrupt(&path, e.to_string()))?;
+        if contents.key != key {
+            return Err(StoreError::corrupt(&path, format!("it is {}'s", contents.key)));
+        }
+        Ok(contents)
+    }
+
+    /// Verifies that every listed file is there as it was written.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming the first file that is not.
+    pub fn verify(&self, dir: &Path) -> Result<(), StoreError> {
+        for listed in &self.files {
+            let found = FileEntry::of(dir, &listed.name)
+                .map_err(|e| StoreError::corrupt(&dir.join(&listed.name), e.to_string()))?;
+            if found != *listed {
+                return Err(StoreError::corrupt(&dir.join(&listed.name), "it fails its checksum"));
+            }
+        }
+        Ok(())
+    }
+}

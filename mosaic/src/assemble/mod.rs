@@ -1,0 +1,136 @@
+//! From composites to the pixels of an output tile: whose pixel is it, and which value has it there.
+//!
+//! ```text
+//! block of the output ─► in the AOI? ─► owner ─► position on the owner's grid ─► sample of the owner's composite
+//! ```
+//!
+//! A block's pixels are a function of the plan and the composites alone: how the output is cut into blocks changes
+//! nothing, as every centre is transformed for itself.
+
+mod place;
+mod sample;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::composite::{Composite, Plane};
+use crate::grid::{GridError, PixelGrid, SUBTILE_PIXELS, Window, tile_grid};
+use crate::ids::TileId;
+use crate::owner::Owners;
+use crate::plan::{OutputTile, Outputs};
+use crate::projection::{Projection, ProjectionError, utm_of_epsg};
+use crate::request::Resampling;
+use place::{Placed, Placer};
+use sample::Sampler;
+
+/// Where composites come from.
+pub trait Composites {
+    /// What goes wrong there.
+    type Error;
+
+    /// A composite by tile and its column and row on the lattice of sub-tiles; none where it could not be made.
+    ///
+    /// # Errors
+    /// Where it is not there, or is not one that the plan names.
+    fn get(&mut self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, Self::Error>;
+}
+
+/// An output tile that cannot be assembled.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError<E> {
+    /// A composite could not be had.
+    #[error("{0}")]
+    Composite(E),
+    /// The plan's grid is none.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+    /// The output's CRS cannot be transformed.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
+}
+
+/// Pixels of one block of the output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// Clear observations per pixel.
+    pub counts: Vec<u16>,
+    /// One plane per band, in the request's order.
+    pub bands: Vec<Plane>,
+    /// Which pixels lie in the AOI and have an owner.
+    pub owned: Vec<bool>,
+}
+
+/// Assembles the blocks of one output tile.
+pub struct Assembler<'a> {
+    outputs: &'a Outputs,
+    tile: &'a OutputTile,
+    owners: Owners,
+    grids: HashMap<TileId, PixelGrid>,
+    projection: Arc<dyn Projection>,
+    /// For each band of the output, its place in the composites.
+    order: Vec<usize>,
+}
+
+impl<'a> Assembler<'a> {
+    /// An assembler of one output tile; `projection` is that of the output's CRS.
+    ///
+    /// # Errors
+    /// Where the plan's grid is none.
+    pub fn new(
+        outputs: &'a Outputs,
+        tile: &'a OutputTile,
+        projection: Arc<dyn Projection>,
+    ) -> Result<Self, AssembleError<std::convert::Infallible>> {
+        let owners = Owners::new(tile.owners.iter().copied());
+        let grid = |tile: &TileId| Ok((*tile, tile_grid(*tile, outputs.working_resolution)?));
+        let grids = tile.owners.iter().map(grid).collect::<Result<_, GridError>>()?;
+        let mut sorted = outputs.bands.clone();
+        sorted.sort_unstable();
+        let order = outputs.bands.iter().filter_map(|band| sorted.binary_search(band).ok()).collect();
+        Ok(Self { outputs, tile, owners, grids, projection, order })
+    }
+
+    /// The pixels of a window of the output tile.
+    ///
+    /// # Errors
+    /// Where a composite cannot be had.
+    pub fn block<C: Composites>(&self, window: &Window, composites: &mut C) -> Result<Block, AssembleError<C::Error>> {
+        let pixels = window.pixels();
+        let mut block = Block {
+            counts: vec![0; pixels],
+            bands: self.order.iter().map(|_| Plane::nodata(self.outputs.dtype, pixels)).collect(),
+            owned: vec![false; pixels],
+        };
+        let mask = self.outputs.aoi.mask(&self.tile.grid, window, self.projection.as_ref())?;
+        if mask.count() == 0 {
+            return Ok(block);
+        }
+        let placer = Placer {
+            grid: &self.tile.grid,
+            zone: utm_of_epsg(self.tile.grid.epsg),
+            native: self.tile.native.is_some(),
+            owners: &self.owners,
+            grids: &self.grids,
+            projection: self.projection.as_ref(),
+            shapes: self.outputs.resampling == Resampling::Average,
+        };
+        let inside: Vec<bool> = (0..window.height).flat_map(|row| mask.row(row)).collect();
+        let placed = placer.place(window, &inside)?;
+        let mut sampler = Sampler { composites, grids: &self.grids, order: &self.order, last: None };
+        for (pixel, placed) in placed.iter().enumerate() {
+            let Some(placed) = placed else { continue };
+            block.owned[pixel] = true;
+            sampler.sample(self.outputs.resampling, placed, pixel, &mut block).map_err(AssembleError::Composite)?;
+        }
+        Ok(block)
+    }
+}
+
+/// The sub-tile that holds a working pixel, and the pixel's index in it; `width` is the tile's in pixels.
+fn in_subtile(column: usize, row: usize, width: usize) -> (u16, u16, usize) {
+    let (sub_column, sub_row) = (column / SUBTILE_PIXELS, row / SUBTILE_PIXELS);
+    let sub_width = SUBTILE_PIXELS.min(width - sub_column * SUBTILE_PIXELS);
+    let within = (row % SUBTILE_PIXELS) * sub_width + column % SUBTILE_PIXELS;
+    // A tile of 109,800 m has fewer than 65,536 sub-tiles a side down to a resolution of 2 mm.
+    (u16::try_from(sub_column).unwrap_or(u16::MAX), u16::try_from(sub_row).unwrap_or(u16::MAX), within)
+}

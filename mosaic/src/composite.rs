@@ -1,0 +1,114 @@
+//! Composites: finished sub-tiles on their tile's own grid.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::band::Band;
+use crate::ids::SystemIndex;
+use crate::kernel::{finish, finish_f32};
+use crate::partial::Middles;
+use crate::request::Dtype;
+
+/// One band's values, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plane {
+    /// Medians rounded half up; 0 is nodata.
+    U16(Vec<u16>),
+    /// Exact medians; 0 is nodata.
+    F32(Vec<f32>),
+}
+
+impl Plane {
+    /// A plane of nodata.
+    #[must_use]
+    pub fn nodata(dtype: Dtype, pixels: usize) -> Self {
+        match dtype {
+            Dtype::Uint16 => Self::U16(vec![0; pixels]),
+            Dtype::Float32 => Self::F32(vec![0.0; pixels]),
+        }
+    }
+
+    /// A pixel's value.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, pixel: usize) -> f32 {
+        match self {
+            Self::U16(values) => f32::from(values[pixel]),
+            Self::F32(values) => values[pixel],
+        }
+    }
+
+    /// Appends another plane of the same type.
+    ///
+    /// # Panics
+    /// Where the types differ.
+    pub fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::U16(a), Self::U16(mut b)) => a.append(&mut b),
+            (Self::F32(a), Self::F32(mut b)) => a.append(&mut b),
+            _ => panic!("planes of different types"),
+        }
+    }
+}
+
+/// What a composite says of itself, ahead of its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompositeHeader {
+    /// Columns of the sub-tile, in working pixels.
+    pub width: usize,
+    /// Rows of the sub-tile, in working pixels.
+    pub height: usize,
+    /// Rows of each frame; the last one may have fewer.
+    pub rows_per_chunk: usize,
+    /// The bands, in the order of [`Composite::bands`].
+    pub bands: Vec<Band>,
+    /// Type of the medians.
+    pub dtype: Dtype,
+    /// How many clear pixels each scene gave, 0 included.
+    pub scenes: BTreeMap<SystemIndex, u64>,
+}
+
+/// Some whole rows of a composite, or all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composite {
+    /// Clear observations per pixel.
+    pub counts: Vec<u16>,
+    /// The median of each band.
+    pub bands: Vec<Plane>,
+}
+
+impl Composite {
+    /// Finishes the medians: nodata where there are fewer clear observations than `min_observations`.
+    #[must_use]
+    pub fn finish(middles: &Middles, dtype: Dtype, min_observations: u16) -> Self {
+        let Middles { counts, lower, upper } = middles;
+        let plane = |(lower, upper): (&Vec<u16>, &Vec<u16>)| {
+            let mut plane = Plane::nodata(dtype, counts.len());
+            match &mut plane {
+                Plane::U16(out) => finish(lower, upper, counts, min_observations, out),
+                Plane::F32(out) => finish_f32(lower, upper, counts, min_observations, out),
+            }
+            plane
+        };
+        Self { counts: counts.clone(), bands: lower.iter().zip(upper).map(plane).collect() }
+    }
+
+    /// Appends the rows below.
+    pub fn append(&mut self, mut below: Self) {
+        self.counts.append(&mut below.counts);
+        for (band, more) in self.bands.iter_mut().zip(below.bands) {
+            band.append(more);
+        }
+    }
+
+    /// Bytes of heap that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let plane = |plane: &Plane| match plane {
+            Plane::U16(values) => values.len() * 2,
+            Plane::F32(values) => values.len() * 4,
+        };
+        self.counts.len() * 2 + self.bands.iter().map(plane).sum::<usize>()
+    }
+}

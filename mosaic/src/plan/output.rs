@@ -1,0 +1,114 @@
+//! What comes out: the output tiles, and what each reads.
+
+use serde::{Deserialize, Serialize};
+
+use super::ALGORITHM;
+use crate::aoi::Aoi;
+use crate::band::Band;
+use crate::grid::{PixelGrid, SubTile};
+use crate::ids::{Key, TileId};
+use crate::request::{Crs, Dtype, Resampling};
+
+/// A finished sub-tile that an output tile reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CompositeRef {
+    /// The MGRS tile.
+    pub tile: TileId,
+    /// The sub-tile.
+    pub at: SubTile,
+    /// The composite's key.
+    pub key: Key,
+}
+
+/// One raster set of the output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputTile {
+    /// `33TWL` or `x12y8`.
+    pub id: String,
+    /// The MGRS tile whose own grid this is, for `native`.
+    pub native: Option<TileId>,
+    /// Its pixels.
+    pub grid: PixelGrid,
+    /// The tiles that may own a pixel of it, in order of tile.
+    pub owners: Vec<TileId>,
+    /// The composites that it may read.
+    pub inputs: Vec<CompositeRef>,
+}
+
+/// What comes out, and all that the output tiles have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Native or one CRS.
+    pub crs: Crs,
+    /// For a CRS that is no UTM zone of WGS 84: the coordinate operation to longitude and latitude, as PROJ writes it,
+    /// chosen once.
+    pub operation: Option<String>,
+    /// How composites come to a grid that is not their own.
+    pub resampling: Resampling,
+    /// Data type of the medians.
+    pub dtype: Dtype,
+    /// Bands in the request's order.
+    pub bands: Vec<Band>,
+    /// Working resolution of the composites, in metres.
+    pub working_resolution: f64,
+    /// The area.
+    pub aoi: Aoi,
+    /// The output tiles in order of id.
+    pub tiles: Vec<OutputTile>,
+}
+
+#[derive(Serialize)]
+struct MosaicKey<'a> {
+    algorithm: u32,
+    crs: String,
+    operation: &'a Option<String>,
+    resampling: Resampling,
+    dtype: Dtype,
+    bands: &'a [Band],
+    working_resolution: f64,
+    aoi: Key,
+    grid: &'a PixelGrid,
+    native: Option<TileId>,
+    owners: &'a [TileId],
+    composites: Vec<(&'a CompositeRef, bool)>,
+}
+
+impl Outputs {
+    /// Key of an output tile's rasters, where the composites for which `missing` holds could not be made.
+    pub fn key(&self, tile: &OutputTile, missing: impl Fn(&CompositeRef) -> bool) -> Key {
+        Key::of(
+            "clearmosaic mosaic tile",
+            &MosaicKey {
+                algorithm: ALGORITHM,
+                crs: self.crs.to_string(),
+                operation: &self.operation,
+                resampling: self.resampling,
+                dtype: self.dtype,
+                bands: &self.bands,
+                working_resolution: self.working_resolution,
+                aoi: Key::of("clearmosaic aoi", &self.aoi),
+                grid: &tile.grid,
+                native: tile.native,
+                owners: &tile.owners,
+                composites: tile.inputs.iter().map(|input| (input, missing(input))).collect(),
+            },
+        )
+    }
+
+    /// Key of the picture of these output tiles.
+    #[must_use]
+    pub fn quicklook_key(&self, tiles: &[Key]) -> Key {
+        let bands: Vec<Band> = self.quicklook_bands();
+        Key::of("clearmosaic quicklook", &(ALGORITHM, tiles, bands))
+    }
+
+    /// Red, green and blue of the picture: true colour where it can be had, else the first bands.
+    #[must_use]
+    pub fn quicklook_bands(&self) -> Vec<Band> {
+        let true_colour = [Band::B04, Band::B03, Band::B02];
+        if true_colour.iter().all(|band| self.bands.contains(band)) {
+            return true_colour.to_vec();
+        }
+        self.bands.iter().copied().take(3).collect()
+    }
+}

@@ -1,0 +1,195 @@
+//! One MGRS tile's share of the plan: what its workers must know, and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::ALGORITHM;
+use crate::band::Band;
+use crate::grid::{PixelGrid, SubTile};
+use crate::ids::{Key, SystemIndex, TileId};
+use crate::request::{Dtype, ScoreBand};
+use crate::scene::Datatake;
+
+/// What of the request determines the pixels of partials and composites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The bands in ascending order, whatever the request's order: so requests share partials.
+    pub bands: Vec<Band>,
+    /// A score is clear from here on.
+    pub threshold: f64,
+    /// Which score.
+    pub score_band: ScoreBand,
+    /// Data type of the composites' medians.
+    pub dtype: Dtype,
+    /// Fewer clear observations than this: nodata.
+    pub min_observations: u16,
+}
+
+/// A file as it was when the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// Absolute path or URL.
+    pub href: String,
+    /// Checksum, else `ETag`, else size and time of modification; `missing` where it was not there.
+    pub version: String,
+    /// Bytes, where it could be had; a hint that no key holds.
+    pub size: Option<u64>,
+}
+
+/// One scene as the worker reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SceneInput {
+    /// The catalogue's item id.
+    pub id: String,
+    /// The key that its score was found under.
+    pub system_index: SystemIndex,
+    /// Scenes of one datatake give one observation.
+    pub datatake: Datatake,
+    /// Added to every DN above 0.
+    pub offset: i32,
+    /// One file per band of the recipe, in its order.
+    pub bands: Vec<SourceFile>,
+    /// The score's file.
+    pub score: SourceFile,
+    /// Index of the plan's slice that holds its sensing start.
+    pub slice: usize,
+}
+
+/// What a partial's key digests of a scene.
+#[derive(Serialize)]
+struct SceneKey<'a> {
+    system_index: &'a SystemIndex,
+    datatake: &'a Datatake,
+    offset: i32,
+    bands: Vec<(&'a str, &'a str)>,
+    score: (&'a str, &'a str),
+}
+
+/// One (sub-tile, slice): the partial that is made and kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartialPlan {
+    /// Index of the plan's slice.
+    pub slice: usize,
+    /// Digest of everything that determines its content.
+    pub key: Key,
+}
+
+/// One sub-tile that owns a pixel of the mosaic, or lies in a resampling halo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubTilePlan {
+    /// Its place on the tile's lattice.
+    pub at: SubTile,
+    /// The composite's key.
+    pub composite: Key,
+    /// Its partials, in order of slice; empty where none are kept.
+    pub partials: Vec<PartialPlan>,
+}
+
+/// One MGRS tile's share of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TileShard {
+    /// The tile.
+    pub tile: TileId,
+    /// Its whole pixel grid at the working resolution.
+    pub grid: PixelGrid,
+    /// What is to be made of it.
+    pub recipe: Recipe,
+    /// Its linked scenes in order of datatake, then `system:index`.
+    pub scenes: Vec<SceneInput>,
+    /// The sub-tiles that are needed.
+    pub subtiles: Vec<SubTilePlan>,
+}
+
+#[derive(Serialize)]
+struct PartialKey<'a> {
+    algorithm: u32,
+    grid: &'a PixelGrid,
+    window: &'a crate::grid::Window,
+    bands: &'a [Band],
+    threshold: f64,
+    score_band: ScoreBand,
+    scenes: Vec<SceneKey<'a>>,
+}
+
+#[derive(Serialize)]
+struct CompositeKey<'a> {
+    algorithm: u32,
+    partials: Vec<Key>,
+    dtype: Dtype,
+    min_observations: u16,
+    recipe_bands: &'a [Band],
+}
+
+impl TileShard {
+    /// The scenes of one slice, or of all.
+    pub fn scenes_of(&self, slice: Option<usize>) -> impl Iterator<Item = &SceneInput> {
+        self.scenes.iter().filter(move |scene| slice.is_none_or(|s| scene.slice == s))
+    }
+
+    /// Key of the partial of a sub-tile over the scenes of one slice, or of all.
+    #[must_use]
+    pub fn partial_key(&self, at: &SubTile, slice: Option<usize>) -> Key {
+        let scenes = self.scenes_of(slice).map(SceneInput::key).collect();
+        Key::of(
+            "clearmosaic partial",
+            &PartialKey {
+                algorithm: ALGORITHM,
+                grid: &self.grid,
+                window: &at.window,
+                bands: &self.recipe.bands,
+                threshold: self.recipe.threshold,
+                score_band: self.recipe.score_band,
+                scenes,
+            },
+        )
+    }
+
+    /// Key of a composite made from partials, or from what one partial over the whole period would hold.
+    #[must_use]
+    pub fn composite_key(&self, partials: Vec<Key>) -> Key {
+        Key::of(
+            "clearmosaic composite",
+            &CompositeKey {
+                algorithm: ALGORITHM,
+                partials,
+                dtype: self.recipe.dtype,
+                min_observations: self.recipe.min_observations,
+                recipe_bands: &self.recipe.bands,
+            },
+        )
+    }
+
+    /// Adds a sub-tile with its keys: a partial per slice that holds a scene where `sliced`, else none.
+    pub fn add_subtile(&mut self, at: SubTile, sliced: bool) {
+        let mut slices: Vec<usize> = self.scenes.iter().map(|scene| scene.slice).collect();
+        slices.sort_unstable();
+        slices.dedup();
+        let partials: Vec<PartialPlan> = if sliced {
+            let plan = |slice| PartialPlan { slice, key: self.partial_key(&at, Some(slice)) };
+            slices.into_iter().map(plan).collect()
+        } else {
+            Vec::new()
+        };
+        let inputs =
+            if sliced { partials.iter().map(|p| p.key.clone()).collect() } else { vec![self.partial_key(&at, None)] };
+        let composite = self.composite_key(inputs);
+        self.subtiles.push(SubTilePlan { at, composite, partials });
+    }
+}
+
+impl SceneInput {
+    fn key(&self) -> SceneKey<'_> {
+        SceneKey {
+            system_index: &self.system_index,
+            datatake: &self.datatake,
+            offset: self.offset,
+            bands: self.bands.iter().map(SourceFile::key).collect(),
+            score: self.score.key(),
+        }
+    }
+}
+
+impl SourceFile {
+    fn key(&self) -> (&str, &str) {
+        (&self.href, &self.version)
+    }
+}

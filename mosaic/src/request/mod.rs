@@ -1,0 +1,219 @@
+//! The request: what mosaic to make, as its author wrote it.
+//!
+//! `parse` reads YAML or JSON, `Request::faults` finds everything that is wrong within it. Neither touches a disk:
+//! files that the request names are read where they are needed.
+
+mod parse;
+mod sources;
+mod validate;
+
+pub use parse::{ParseError, parse, schema};
+pub use sources::{AoiSource, SceneSource, ScoreBand, ScoreSource, StacApi};
+pub use validate::Fault;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::band::Band;
+use crate::period::{Period, SliceLength};
+
+/// A mosaic to make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// Name of the mosaic and of the directory it is published in: lower-case letters, digits and hyphens.
+    #[schemars(regex(pattern = "^[a-z0-9-]+$"))]
+    pub name: String,
+    /// Where: a GeoJSON file; or `{bbox: [west, south, east, north]}`; or `{tiles: [33TWL]}`;
+    /// or `{point: [lon, lat], radius: metres}`.
+    pub aoi: AoiSource,
+    /// When: UTC, end exclusive.
+    #[schemars(with = "sources::PeriodSchema")]
+    pub period: Period,
+    /// Only these months of the period (1 to 12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub months: Option<Vec<u8>>,
+    /// `PnD`, `PnM` or `PnY`: partials are made per slice and kept. Absent: the whole period at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", regex(pattern = "^P[0-9]+[DMY]$"))]
+    pub slice: Option<SliceLength>,
+    /// Bands in the mosaic's order, no duplicates.
+    #[schemars(with = "Vec<sources::BandSchema>")]
+    pub bands: Vec<Band>,
+    /// Which scenes of the catalogue to leave out.
+    #[serde(default, skip_serializing_if = "Filter::is_empty")]
+    pub filter: Filter,
+    /// Where the scenes are listed: exactly one source.
+    pub scenes: SceneSource,
+    /// Where the scores are, and which are good enough.
+    pub scores: Scores,
+    /// How the median is finished.
+    #[serde(default)]
+    pub median: Median,
+    /// The mosaic's pixel grid.
+    #[serde(default)]
+    pub grid: Grid,
+    /// Directory in which the mosaic is published, under its name; or an object store's URL.
+    pub output: String,
+}
+
+/// Which scenes of the catalogue to leave out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filter {
+    /// Scenes whose catalogue says more cloud than this (percent) are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_cover_max: Option<f64>,
+    /// Only these platforms, such as `sentinel-2a`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platforms: Option<Vec<String>>,
+    /// Only these relative orbits, 1 to 143.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orbits: Option<Vec<u16>>,
+}
+
+impl Filter {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where the scores are, and which are good enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "sources::ScoreFields")]
+#[schemars(!try_from)]
+pub struct Scores {
+    /// Where the scores are: exactly one of `template`, `items`, `stac`, `earth_engine`.
+    #[serde(flatten)]
+    pub source: ScoreSource,
+    /// Which score: `cs_cdf` (default) or `cs`.
+    #[schemars(default)]
+    pub band: ScoreBand,
+    /// A pixel is clear where its score is at least this, 0 to 1.
+    #[schemars(default = "default_threshold", range(min = 0.0, max = 1.0))]
+    pub threshold: f64,
+    /// Scores made with a larger share of sub-tiles without temporal context are left out, 0 to 1.
+    #[schemars(default = "one", range(min = 0.0, max = 1.0))]
+    pub max_no_context_fraction: f64,
+}
+
+fn default_threshold() -> f64 {
+    0.60
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// How the median is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Median {
+    /// `uint16` rounds half up; `float32` keeps the half.
+    pub dtype: Dtype,
+    /// Pixels with fewer clear observations are nodata; their count is still told.
+    #[schemars(range(min = 1))]
+    pub min_observations: u16,
+}
+
+impl Default for Median {
+    fn default() -> Self {
+        Self { dtype: Dtype::Uint16, min_observations: 1 }
+    }
+}
+
+/// Data type of the median bands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// Rounded half up.
+    Uint16,
+    /// The exact half.
+    Float32,
+}
+
+impl Dtype {
+    /// The name that GDAL, numpy and STAC's raster extension agree on.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uint16 => "uint16",
+            Self::Float32 => "float32",
+        }
+    }
+}
+
+/// The mosaic's pixel grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grid {
+    /// `native` (each MGRS tile on its own grid) or `EPSG:n`.
+    #[schemars(with = "String", regex(pattern = "^(native|EPSG:[0-9]+)$"))]
+    pub crs: Crs,
+    /// Pixel size in units of the CRS.
+    pub resolution: f64,
+    /// Side of an output tile in pixels, for `EPSG:n`.
+    pub tile_pixels: u32,
+    /// How composites come to an output grid that is not their own.
+    pub resampling: Resampling,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self { crs: Crs::Native, resolution: 10.0, tile_pixels: 10_000, resampling: Resampling::Nearest }
+    }
+}
+
+/// The output's coordinate reference system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Crs {
+    /// Each MGRS tile on its own grid.
+    Native,
+    /// One CRS for the whole mosaic.
+    Epsg(u32),
+}
+
+impl std::fmt::Display for Crs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Native => f.write_str("native"),
+            Self::Epsg(code) => write!(f, "EPSG:{code}"),
+        }
+    }
+}
+
+impl Serialize for Crs {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Crs {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        if text == "native" {
+            return Ok(Self::Native);
+        }
+        let code = text.strip_prefix("EPSG:").or_else(|| text.strip_prefix("epsg:"));
+        code.and_then(|n| n.parse().ok())
+            .map(Self::Epsg)
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no grid: write native or EPSG:3035")))
+    }
+}
+
+/// How composites come to an output grid that is not their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Resampling {
+    /// The pixel that holds the centre.
+    Nearest,
+    /// Linear between the four nearest pixels.
+    Bilinear,
+    /// Cubic convolution over the sixteen nearest pixels (a = -0.5).
+    Cubic,
+    /// Mean of the pixels under the output pixel.
+    Average,
+}

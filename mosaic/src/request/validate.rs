@@ -1,0 +1,146 @@
+//! What is wrong within a request, all of it at once.
+
+use std::fmt;
+
+use super::{AoiSource, Crs, Request, SceneSource, ScoreSource};
+use crate::grid::TILE_SIZE_M;
+
+/// One thing that is wrong: the field, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Path of the field, `grid.resolution`.
+    pub field: &'static str,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.field, self.message)
+    }
+}
+
+/// Collects faults as they are found.
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn check(&mut self, holds: bool, field: &'static str, message: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(Fault { field, message: message() });
+        }
+    }
+}
+
+impl Request {
+    /// Everything that is wrong with the request in itself, in the order of its fields.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Faults::default();
+        faults.check(self.version == 1, "version", || format!("{} is not known: write 1", self.version));
+        self.check_name(&mut faults);
+        self.check_aoi(&mut faults);
+        self.check_time(&mut faults);
+        self.check_bands(&mut faults);
+        self.check_filter(&mut faults);
+        self.check_sources(&mut faults);
+        self.check_grid(&mut faults);
+        faults.check(self.median.min_observations > 0, "median.min_observations", || "0: write 1 or more".into());
+        faults.check(!self.output.is_empty(), "output", || "empty: name a directory".into());
+        faults.0
+    }
+
+    fn check_name(&self, faults: &mut Faults) {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let ok = (1..=100).contains(&self.name.len()) && self.name.chars().all(allowed);
+        faults
+            .check(ok, "name", || format!("`{}`: use lower-case letters, digits and hyphens, at most 100", self.name));
+    }
+
+    fn check_aoi(&self, faults: &mut Faults) {
+        match &self.aoi {
+            AoiSource::File(path) => faults.check(!path.is_empty(), "aoi", || "empty: name a GeoJSON file".into()),
+            AoiSource::Tiles { tiles } => faults.check(!tiles.is_empty(), "aoi.tiles", || "empty: name a tile".into()),
+            AoiSource::Point { radius, .. } => {
+                let ok = radius.is_finite() && *radius > 0.0;
+                faults.check(ok, "aoi.radius", || format!("{radius} m: write more than 0"));
+            }
+            AoiSource::Bbox { .. } => {}
+        }
+    }
+
+    fn check_time(&self, faults: &mut Faults) {
+        faults.check(self.period.start < self.period.end, "period", || {
+            format!("{} is empty: `end` is exclusive and must be after `start`", self.period)
+        });
+        if let Some(months) = &self.months {
+            let ok = !months.is_empty() && months.iter().all(|m| (1..=12).contains(m));
+            faults.check(ok, "months", || format!("{months:?}: list months from 1 to 12"));
+        }
+    }
+
+    fn check_bands(&self, faults: &mut Faults) {
+        faults.check(!self.bands.is_empty(), "bands", || "empty: name a band, B04 say".into());
+        for (i, band) in self.bands.iter().enumerate() {
+            faults.check(!self.bands[..i].contains(band), "bands", || format!("{band} stands there twice"));
+        }
+    }
+
+    fn check_filter(&self, faults: &mut Faults) {
+        if let Some(max) = self.filter.cloud_cover_max {
+            let ok = (0.0..=100.0).contains(&max);
+            faults.check(ok, "filter.cloud_cover_max", || format!("{max} is outside 0..100 percent"));
+        }
+        if let Some(orbits) = &self.filter.orbits {
+            let ok = !orbits.is_empty() && orbits.iter().all(|o| (1..=143).contains(o));
+            faults.check(ok, "filter.orbits", || format!("{orbits:?}: list relative orbits from 1 to 143"));
+        }
+        if let Some(platforms) = &self.filter.platforms {
+            faults.check(!platforms.is_empty(), "filter.platforms", || "empty: name a platform".into());
+        }
+    }
+
+    fn check_sources(&self, faults: &mut Faults) {
+        const REMOTE: &str = "remote archives are not read yet: use `items`, a file or a catalogue on disk";
+        if let SceneSource::Items(path) = &self.scenes {
+            faults.check(!is_remote(path), "scenes.items", || REMOTE.into());
+        } else {
+            faults.check(false, "scenes", || REMOTE.into());
+        }
+        match &self.scores.source {
+            ScoreSource::Template(path) => faults.check(!is_remote(path), "scores.template", || {
+                "remote archives are not read yet: use a path on disk".into()
+            }),
+            ScoreSource::Items(path) => faults.check(!is_remote(path), "scores.items", || REMOTE.into()),
+            _ => faults.check(false, "scores", || "remote archives are not read yet: use `template` or `items`".into()),
+        }
+        faults
+            .check(!is_remote(&self.output), "output", || "object stores are not written yet: name a directory".into());
+        let threshold = self.scores.threshold;
+        faults.check((0.0..=1.0).contains(&threshold), "scores.threshold", || format!("{threshold} is outside 0..1"));
+        let share = self.scores.max_no_context_fraction;
+        faults.check((0.0..=1.0).contains(&share), "scores.max_no_context_fraction", || {
+            format!("{share} is outside 0..1")
+        });
+    }
+
+    fn check_grid(&self, faults: &mut Faults) {
+        let resolution = self.grid.resolution;
+        let positive = resolution.is_finite() && resolution > 0.0;
+        faults.check(positive, "grid.resolution", || format!("{resolution}: write more than 0"));
+        if positive && self.grid.crs == Crs::Native {
+            let pixels = TILE_SIZE_M / resolution;
+            faults.check(pixels.fract() == 0.0, "grid.resolution", || {
+                format!("{resolution} m does not divide a tile's 109,800 m: use 10, 20, 60 or 120, say")
+            });
+        }
+        let side = self.grid.tile_pixels;
+        let ok = (16..=100_000).contains(&side);
+        faults.check(ok, "grid.tile_pixels", || format!("{side} is outside 16..100000"));
+    }
+}
+
+/// Whether a path is a URL, `s3://bucket/key`.
+fn is_remote(path: &str) -> bool {
+    path.split_once("://").is_some_and(|(scheme, _)| scheme != "file")
+}

@@ -1,0 +1,40 @@
+//! What a plan needs to know of the world outside: how rasters lie, and how CRSs project. GDAL and PROJ implement it.
+
+use std::sync::Arc;
+
+use crate::projection::{Projection, ProjectionError};
+
+/// How a raster lies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RasterSurvey {
+    /// EPSG code of its CRS, where it has one.
+    pub epsg: Option<u32>,
+    /// Whether it has a CRS at all.
+    pub has_crs: bool,
+    /// Its CRS as WKT.
+    pub wkt: Option<String>,
+    /// GDAL's geotransform: x = g0 + col g1 + row g2, y = g3 + col g4 + row g5.
+    pub geotransform: [f64; 6],
+    /// Pixels a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Width and height of a block.
+    pub block: (usize, usize),
+}
+
+/// Looks at rasters' headers, and chooses coordinate operations.
+pub trait Survey: Send + Sync {
+    /// How a raster's single band lies, or that of several which is named so. No pixel is read.
+    ///
+    /// # Errors
+    /// One line: why it cannot be told.
+    fn raster(&self, href: &str, band: Option<&str>) -> Result<RasterSurvey, String>;
+
+    /// The projection of a CRS (an `EPSG:` code or WKT) by the one operation that is best in an area (west, south,
+    /// east, north in degrees), and the operation's name.
+    ///
+    /// # Errors
+    /// Where there is no such CRS or operation.
+    fn projection(&self, crs: &str, area: [f64; 4]) -> Result<(Arc<dyn Projection>, String), ProjectionError>;
+}

@@ -1,0 +1,129 @@
+//! Jobs as they are watched.
+
+use crate::{WireError, wire};
+
+/// Where a job stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState {
+    /// Tasks are waiting or running.
+    Running,
+    /// Every task has ended; the version is being written.
+    Publishing,
+    /// Published.
+    Published {
+        /// Whether nothing failed.
+        complete: bool,
+        /// Where: the directory under the mosaic's name.
+        at: String,
+        /// `report.json`.
+        report: String,
+    },
+    /// Nothing was published.
+    Failed {
+        /// Why, one line.
+        error: String,
+        /// Whether the fault is the program's own, and not of the request or the machine.
+        internal: bool,
+    },
+    /// Stopped on request.
+    Cancelled,
+}
+
+impl JobState {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        !matches!(self, Self::Running | Self::Publishing)
+    }
+}
+
+/// How a job fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobProgress {
+    /// The run.
+    pub job: String,
+    /// The mosaic's name.
+    pub name: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// Counts of tasks by kind, in order of the data flow.
+    pub tasks: Vec<TaskCounts>,
+    /// Bytes read from sources so far.
+    pub bytes_read: u64,
+}
+
+/// Counts of the tasks of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskCounts {
+    /// `partial`, `composite`, `mosaic` or `quicklook`.
+    pub kind: String,
+    /// All.
+    pub total: u32,
+    /// Done in this run.
+    pub done: u32,
+    /// Found in the store.
+    pub reused: u32,
+    /// Set aside.
+    pub failed: u32,
+    /// Leased now.
+    pub running: u32,
+}
+
+impl From<TaskCounts> for wire::TaskCounts {
+    fn from(c: TaskCounts) -> Self {
+        Self { kind: c.kind, total: c.total, done: c.done, reused: c.reused, failed: c.failed, running: c.running }
+    }
+}
+
+impl From<wire::TaskCounts> for TaskCounts {
+    fn from(c: wire::TaskCounts) -> Self {
+        Self { kind: c.kind, total: c.total, done: c.done, reused: c.reused, failed: c.failed, running: c.running }
+    }
+}
+
+impl From<JobProgress> for wire::JobProgress {
+    fn from(p: JobProgress) -> Self {
+        use wire::JobState as S;
+        let mut message = Self {
+            job_id: p.job,
+            name: p.name,
+            tasks: p.tasks.into_iter().map(Into::into).collect(),
+            bytes_read: p.bytes_read,
+            ..Self::default()
+        };
+        let state = match p.state {
+            JobState::Running => S::Running,
+            JobState::Publishing => S::Publishing,
+            JobState::Published { complete, at, report } => {
+                (message.published, message.report_json) = (at, report);
+                if complete { S::Complete } else { S::Incomplete }
+            }
+            JobState::Failed { error, internal } => {
+                (message.error, message.internal_error) = (error, internal);
+                S::Failed
+            }
+            JobState::Cancelled => S::Cancelled,
+        };
+        message.set_state(state);
+        message
+    }
+}
+
+impl TryFrom<wire::JobProgress> for JobProgress {
+    type Error = WireError;
+
+    fn try_from(p: wire::JobProgress) -> Result<Self, WireError> {
+        use wire::JobState as S;
+        let state = match p.state() {
+            S::Running => JobState::Running,
+            S::Publishing => JobState::Publishing,
+            S::Complete => JobState::Published { complete: true, at: p.published, report: p.report_json },
+            S::Incomplete => JobState::Published { complete: false, at: p.published, report: p.report_json },
+            S::Failed => JobState::Failed { error: p.error, internal: p.internal_error },
+            S::Cancelled => JobState::Cancelled,
+            S::Unspecified => return Err(WireError::new("JobProgress", "no `state` that this version knows")),
+        };
+        let tasks = p.tasks.into_iter().map(Into::into).collect();
+        Ok(Self { job: p.job_id, name: p.name, state, tasks, bytes_read: p.bytes_read })
+    }
+}

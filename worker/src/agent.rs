@@ -1,0 +1,162 @@
+//! The agent: leases tasks while it has free slots, keeps the leases alive, reports how each task ended.
+//!
+//! ```text
+//! lease ──► slot (a thread: executes) ──► report
+//!   ▲          renew, on a timer of its own; a lease that is void cancels its task
+//!   └──────────────────────────────────────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use proto::wire::work_service_client::WorkServiceClient;
+use proto::wire::{LeaseTasksRequest, RenewLeasesRequest, ReportTaskRequest};
+use proto::work::{Lease, LeaseRef, Outcome};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::execute::{Cancel, Executor};
+
+/// How long the coordinator may hold a request for tasks.
+const LONG_POLL: Duration = Duration::from_secs(15);
+/// Renewal happens three times within the shortest lease.
+const RENEWALS: u32 = 3;
+/// How often a report is tried before its task is left to its lease.
+const REPORT_TRIES: u32 = 5;
+
+/// How an agent works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Unique among the coordinator's workers.
+    pub worker_id: String,
+    /// Tasks at once.
+    pub slots: usize,
+}
+
+/// Leases held, each with the means to stop its task.
+type Held = Arc<Mutex<HashMap<LeaseRef, Cancel>>>;
+
+/// Works until `stop` is set, or the coordinator is gone; what is running then is finished and reported.
+///
+/// # Errors
+/// Where the coordinator cannot be reached.
+pub async fn work(
+    channel: Channel,
+    executor: Arc<Executor>,
+    settings: Settings,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Status> {
+    let mut client = WorkServiceClient::new(channel);
+    let held: Held = Held::default();
+    let slots = Arc::new(Semaphore::new(settings.slots));
+    let mut running = JoinSet::new();
+    let mut renewing = JoinSet::new();
+    while !*stop.borrow() {
+        let free = tokio::select! {
+            free = Arc::clone(&slots).acquire_owned() => free.map_err(|e| Status::internal(e.to_string()))?,
+            _ = stop.changed() => break,
+        };
+        let request = LeaseTasksRequest {
+            worker_id: settings.worker_id.clone(),
+            free_slots: 1,
+            wait_ms: u32::try_from(LONG_POLL.as_millis()).unwrap_or(u32::MAX),
+        };
+        let response = tokio::select! {
+            response = client.lease_tasks(request) => response?.into_inner(),
+            _ = stop.changed() => break,
+        };
+        let Some(lease) = response.leases.into_iter().next() else { continue };
+        let lease = Lease::try_from(lease)?;
+        if renewing.is_empty() {
+            renewing.spawn(renew(client.clone(), settings.worker_id.clone(), Arc::clone(&held), lease.ttl / RENEWALS));
+        }
+        let task = Slot {
+            client: client.clone(),
+            executor: Arc::clone(&executor),
+            worker_id: settings.worker_id.clone(),
+            held: Arc::clone(&held),
+        };
+        running.spawn(async move {
+            task.execute(lease).await;
+            drop(free);
+        });
+        while running.try_join_next().is_some() {}
+    }
+    while running.join_next().await.is_some() {}
+    Ok(())
+}
+
+fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<LeaseRef, Cancel>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps the held leases alive; cancels the tasks of those that are void.
+async fn renew(mut client: WorkServiceClient<Channel>, worker_id: String, held: Held, every: Duration) {
+    let mut timer = tokio::time::interval(every);
+    loop {
+        timer.tick().await;
+        let leases: Vec<_> = lock(&held).keys().cloned().map(Into::into).collect();
+        if leases.is_empty() {
+            continue;
+        }
+        match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.clone(), leases }).await {
+            Ok(response) => {
+                for void in response.into_inner().void_leases {
+                    if let Some(cancel) = lock(&held).get(&LeaseRef::from(void)) {
+                        cancel.cancel();
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+        }
+    }
+}
+
+/// One task's execution.
+struct Slot {
+    client: WorkServiceClient<Channel>,
+    executor: Arc<Executor>,
+    worker_id: String,
+    held: Held,
+}
+
+impl Slot {
+    async fn execute(mut self, lease: Lease) {
+        let cancel = Cancel::default();
+        lock(&self.held).insert(lease.grant.clone(), cancel.clone());
+        let (executor, spec) = (Arc::clone(&self.executor), lease.spec);
+        let ended = tokio::task::spawn_blocking(move || executor.run(&spec, &cancel)).await;
+        let outcome = ended.unwrap_or_else(|panic| {
+            Outcome::Failed(proto::work::Failure {
+                kind: proto::work::FailureKind::Permanent,
+                reason: format!("the worker's own fault: {panic}"),
+                scene: None,
+            })
+        });
+        self.report(&lease.grant, outcome).await;
+        lock(&self.held).remove(&lease.grant);
+    }
+
+    /// Reports until it is acknowledged. NOT_FOUND means that the task is someone else's by now.
+    async fn report(&mut self, grant: &LeaseRef, outcome: Outcome) {
+        let request = ReportTaskRequest {
+            worker_id: self.worker_id.clone(),
+            lease: Some(grant.clone().into()),
+            outcome: Some(outcome.into()),
+        };
+        for attempt in 0..REPORT_TRIES {
+            match self.client.report_task(request.clone()).await {
+                Ok(_) => return,
+                Err(status) if status.code() == Code::NotFound => {
+                    tracing::debug!(task = %grant.task, "a stale report was refused");
+                    return;
+                }
+                Err(error) => tracing::warn!(task = %grant.task, %error, "a report was not taken"),
+            }
+            tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+        }
+    }
+}

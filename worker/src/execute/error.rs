@@ -1,0 +1,53 @@
+//! Why a task failed, by what is done about it.
+
+use artifacts::StoreError;
+use mosaic::ids::Key;
+use proto::work::{Failure, FailureKind, Outcome};
+
+use crate::read::SceneError;
+use crate::write::WriteError;
+
+/// A task that was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A scene could not be read: its tasks fail, and it is named.
+    #[error(transparent)]
+    Scene(#[from] SceneError),
+    /// The store did not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Artifacts that the task reads are missing or corrupt.
+    #[error("{} artifacts must be made again", .0.len())]
+    InputsLost(Vec<Key>),
+    /// A raster or picture could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The plan says what cannot be.
+    #[error("{0}")]
+    Plan(String),
+    /// The task was told to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl TaskError {
+    /// What the coordinator is told.
+    #[must_use]
+    pub fn into_outcome(self) -> Outcome {
+        let reason = self.to_string();
+        let failed = |kind, scene| Outcome::Failed(Failure { kind, reason: reason.clone(), scene });
+        match self {
+            Self::Scene(SceneError { scene, error }) => {
+                let kind = if error.retryable { FailureKind::Retryable } else { FailureKind::Permanent };
+                Outcome::Failed(Failure { kind, reason: error.to_string(), scene: Some(scene) })
+            }
+            Self::Store(StoreError::Full(_) | StoreError::Denied { .. }) | Self::Write(WriteError::Full(_)) => {
+                failed(FailureKind::Fatal, None)
+            }
+            Self::Store(_) | Self::Write(WriteError::Failed { .. }) => failed(FailureKind::Retryable, None),
+            Self::InputsLost(keys) => Outcome::InputsLost(keys),
+            Self::Plan(_) => failed(FailureKind::Permanent, None),
+            Self::Cancelled => Outcome::HandedBack,
+        }
+    }
+}

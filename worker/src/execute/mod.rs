@@ -1,0 +1,130 @@
+//! Executes tasks: from a task's key and its place in the plan to an artifact in the store.
+//!
+//! ```text
+//! Partial    scenes ─► fold ─► chunks of ranks
+//! Composite  scenes ─► fold ─► medians,   or   partials ─► merge ─► medians
+//! Mosaic     composites ─► assemble ─► COGs
+//! Quicklook  COGs ─► picture
+//! ```
+//!
+//! An artifact that is there already is not made again.
+
+mod composites;
+mod error;
+mod fold;
+mod mosaic_tile;
+mod quicklook;
+mod subtile;
+
+pub use error::TaskError;
+pub use mosaic_tile::TileMeta;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use artifacts::contents::Contents;
+use artifacts::{ArtifactStore, Kind};
+use lru::LruCache;
+use mosaic::ids::Key;
+use mosaic::plan::{Outputs, TileShard};
+use proto::work::{Done, Outcome, TaskSpec, Work};
+
+use crate::memory::Memory;
+
+/// Tells a running task to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Stops the task at its next scene or block.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Fails where the task is to stop.
+    pub(crate) fn check(&self) -> Result<(), TaskError> {
+        if self.0.load(Ordering::Relaxed) { Err(TaskError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Parts of plans that are kept in memory: a worker's tasks are of few tiles.
+const SHARDS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
+/// Executes tasks against one store.
+pub struct Executor {
+    store: ArtifactStore,
+    memory: Arc<Memory>,
+    shards: Mutex<LruCache<Key, Arc<TileShard>>>,
+    outputs: Mutex<LruCache<Key, Arc<Outputs>>>,
+}
+
+impl Executor {
+    /// An executor within a memory budget.
+    #[must_use]
+    pub fn new(store: ArtifactStore, memory: Arc<Memory>) -> Self {
+        let (shards, outputs) = (Mutex::new(LruCache::new(SHARDS)), Mutex::new(LruCache::new(SHARDS)));
+        Self { store, memory, shards, outputs }
+    }
+
+    /// Executes a task to its end.
+    #[must_use]
+    pub fn run(&self, task: &TaskSpec, cancel: &Cancel) -> Outcome {
+        match self.make(task, cancel) {
+            Ok(done) => Outcome::Done(done),
+            Err(error) => error.into_outcome(),
+        }
+    }
+
+    fn make(&self, task: &TaskSpec, cancel: &Cancel) -> Result<Done, TaskError> {
+        if self.is_made(task) {
+            return Ok(Done::default());
+        }
+        match &task.work {
+            Work::Partial { shard, subtile, slice } => {
+                self.partial(&task.key, &*self.shard(shard)?, *subtile, *slice, cancel)
+            }
+            Work::Composite { shard, subtile } => self.composite(&task.key, &*self.shard(shard)?, *subtile, cancel),
+            Work::Mosaic { outputs, output, missing } => {
+                self.mosaic_tile(&task.key, &*self.outputs(outputs)?, *output, missing, cancel)
+            }
+            Work::Quicklook { outputs, tiles } => self.quicklook(&task.key, &*self.outputs(outputs)?, tiles),
+        }
+    }
+
+    /// Whether the artifact is there: made by someone else under an older lease, or for another request.
+    fn is_made(&self, task: &TaskSpec) -> bool {
+        let whole = |kind| {
+            let dir = self.store.path(kind, &task.key);
+            Contents::<serde_json::Value>::read(&dir, task.key.as_str()).and_then(|c| c.verify(&dir)).is_ok()
+        };
+        match task.work {
+            Work::Partial { .. } => self.store.read(Kind::Partial, &task.key).is_ok(),
+            Work::Composite { .. } => self.store.read(Kind::Composite, &task.key).is_ok(),
+            Work::Mosaic { .. } => whole(Kind::Mosaic),
+            Work::Quicklook { .. } => whole(Kind::Quicklook),
+        }
+    }
+
+    fn shard(&self, key: &Key) -> Result<Arc<TileShard>, TaskError> {
+        self.document(&self.shards, key)
+    }
+
+    fn outputs(&self, key: &Key) -> Result<Arc<Outputs>, TaskError> {
+        self.document(&self.outputs, key)
+    }
+
+    fn document<T: serde::de::DeserializeOwned>(
+        &self,
+        cache: &Mutex<LruCache<Key, Arc<T>>>,
+        key: &Key,
+    ) -> Result<Arc<T>, TaskError> {
+        let cached = || cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cached().get(key) {
+            return Ok(Arc::clone(known));
+        }
+        let document = Arc::new(self.store.read_document(Kind::Plan, key)?);
+        cached().put(key.clone(), Arc::clone(&document));
+        Ok(document)
+    }
+}

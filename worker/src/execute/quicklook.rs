@@ -1,0 +1,146 @@
+//! The picture of the whole mosaic, made from the output tiles' overviews.
+
+use std::path::Path;
+
+use artifacts::Kind;
+use gdal::Dataset;
+use gdal::raster::ResampleAlg;
+use mosaic::grid::{Bounds, PixelGrid};
+use mosaic::ids::Key;
+use mosaic::plan::{OutputTile, Outputs};
+use proto::work::Done;
+
+use super::{Executor, TaskError};
+use crate::project;
+use crate::read::cause;
+use crate::write::{WriteError, write_png};
+
+/// Longer side at most, in pixels.
+const SIDE: usize = 2048;
+/// The DN shown as white; 0 is black. As Cloud Score+'s own catalogue page shows its example.
+const WHITE: f32 = 2500.0;
+/// Name of the picture.
+pub const QUICKLOOK: &str = "quicklook.png";
+
+/// A reduced output tile: the picture's bands, and the grid that they lie on.
+struct Reduced {
+    grid: PixelGrid,
+    /// Pixel height where pixels are not quite square.
+    pixel_height: f64,
+    bands: Vec<Vec<f32>>,
+}
+
+impl Executor {
+    /// Draws the mosaic.
+    pub(super) fn quicklook(&self, key: &Key, outputs: &Outputs, tiles: &[Key]) -> Result<Done, TaskError> {
+        let made: Vec<(&OutputTile, &Key)> =
+            outputs.tiles.iter().zip(tiles).filter(|(_, key)| self.store.has(Kind::Mosaic, key)).collect();
+        let canvas = canvas(&made.iter().map(|(tile, _)| *tile).collect::<Vec<_>>())?;
+        let mut rgba = vec![0; 4 * canvas.width * canvas.height];
+        for (tile, key) in made {
+            let dir = self.store.path(Kind::Mosaic, key);
+            let reduced = reduce(&dir, outputs, tile, canvas.resolution)?;
+            paint(&canvas, &reduced, &mut rgba)?;
+        }
+        let scratch = self.store.scratch()?;
+        write_png(&scratch.path().join(QUICKLOOK), canvas.width, canvas.height, &rgba)?;
+        let kept = self.store.keep(Kind::Quicklook, key, scratch, &[QUICKLOOK.to_owned()], ())?;
+        Ok(Done { bytes_read: 0, bytes_written: kept.files.iter().map(|file| file.size).sum() })
+    }
+}
+
+/// The grid of the picture: in the CRS that most tiles have, over all of them.
+fn canvas(tiles: &[&OutputTile]) -> Result<PixelGrid, TaskError> {
+    let common = |tile: &&&OutputTile| {
+        let epsg = tile.grid.epsg;
+        (tiles.iter().filter(|other| other.grid.epsg == epsg).count(), std::cmp::Reverse(epsg))
+    };
+    let none = || TaskError::Plan("there is no output tile to draw".into());
+    let epsg = tiles.iter().max_by_key(common).ok_or_else(none)?.grid.epsg;
+    let mut bounds: Option<Bounds> = None;
+    for tile in tiles {
+        let own = bounds_in(&tile.grid, epsg)?;
+        bounds = Some(bounds.map_or(own, |all| all.union(&own)));
+    }
+    let b = bounds.ok_or_else(none)?;
+    let finest = tiles.iter().map(|tile| tile.grid.resolution).fold(f64::INFINITY, f64::min);
+    let longest = (b.max_x - b.min_x).max(b.max_y - b.min_y);
+    let resolution = finest.max(longest / SIDE as f64);
+    let pixels = |length: f64| ((length / resolution).round() as usize).clamp(1, SIDE);
+    let (width, height) = (pixels(b.max_x - b.min_x), pixels(b.max_y - b.min_y));
+    Ok(PixelGrid { epsg, ulx: b.min_x, uly: b.max_y, resolution, width, height })
+}
+
+/// The bounds of a grid in another CRS, by its outline.
+fn bounds_in(grid: &PixelGrid, epsg: u32) -> Result<Bounds, TaskError> {
+    let b = grid.bounds(&grid.window());
+    if grid.epsg == epsg {
+        return Ok(b);
+    }
+    let along = |from: f64, to: f64, i: i32| from + (to - from) * f64::from(i) / 16.0;
+    let edge = |i| {
+        let (x, y) = (along(b.min_x, b.max_x, i), along(b.min_y, b.max_y, i));
+        [(x, b.min_y), (x, b.max_y), (b.min_x, y), (b.max_x, y)]
+    };
+    let (mut x, mut y): (Vec<f64>, Vec<f64>) = (0..=16).flat_map(edge).unzip();
+    transform(grid.epsg, epsg, &mut x, &mut y)?;
+    let finite = x.iter().zip(&y).filter(|(x, y)| x.is_finite() && y.is_finite());
+    let point = |(x, y): (&f64, &f64)| Bounds { min_x: *x, min_y: *y, max_x: *x, max_y: *y };
+    Ok(finite.map(point).reduce(|a, b| a.union(&b)).unwrap_or(b))
+}
+
+fn transform(from: u32, to: u32, x: &mut [f64], y: &mut [f64]) -> Result<(), TaskError> {
+    let planned = |e: &dyn std::fmt::Display| TaskError::Plan(e.to_string());
+    project::of_epsg(from).map_err(|e| planned(&e))?.to_lonlat(x, y).map_err(|e| planned(&e))?;
+    project::of_epsg(to).map_err(|e| planned(&e))?.from_lonlat(x, y).map_err(|e| planned(&e))
+}
+
+/// Reads an output tile's picture bands at about the picture's resolution; GDAL takes an overview where one serves.
+fn reduce(dir: &Path, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> Result<Reduced, TaskError> {
+    let full = &tile.grid;
+    let side = |pixels: usize| ((pixels as f64 * full.resolution / resolution).round() as usize).clamp(1, pixels);
+    let size = (side(full.width), side(full.height));
+    let read = |band: &mosaic::band::Band| {
+        let path = dir.join(format!("{band}.tif"));
+        let failed = |e: gdal::errors::GdalError| WriteError::new(&path, cause(&e));
+        let dataset = Dataset::open(&path).map_err(failed)?;
+        let raster = dataset.rasterband(1).map_err(failed)?;
+        let window = (full.width, full.height);
+        let pixels = raster.read_as::<f32>((0, 0), window, size, Some(ResampleAlg::Average)).map_err(failed)?;
+        Ok::<_, WriteError>(pixels.data().to_vec())
+    };
+    let bands = outputs.quicklook_bands().iter().map(read).collect::<Result<_, _>>()?;
+    let pixel =
+        (full.width as f64 * full.resolution / size.0 as f64, full.height as f64 * full.resolution / size.1 as f64);
+    let grid = PixelGrid { resolution: pixel.0, width: size.0, height: size.1, ..full.clone() };
+    Ok(Reduced { grid, pixel_height: pixel.1, bands })
+}
+
+/// Paints a reduced tile where it has data and nothing is painted yet.
+fn paint(canvas: &PixelGrid, tile: &Reduced, rgba: &mut [u8]) -> Result<(), TaskError> {
+    for row in 0..canvas.height {
+        let (mut x, mut y): (Vec<f64>, Vec<f64>) = (0..canvas.width).map(|column| canvas.centre(column, row)).unzip();
+        if canvas.epsg != tile.grid.epsg {
+            transform(canvas.epsg, tile.grid.epsg, &mut x, &mut y)?;
+        }
+        for column in 0..canvas.width {
+            let at = 4 * (row * canvas.width + column);
+            let (c, r) =
+                ((x[column] - tile.grid.ulx) / tile.grid.resolution, (tile.grid.uly - y[column]) / tile.pixel_height);
+            let inside = c >= 0.0 && r >= 0.0 && c < tile.grid.width as f64 && r < tile.grid.height as f64;
+            if !inside || rgba[at + 3] != 0 {
+                continue;
+            }
+            let pixel = r as usize * tile.grid.width + c as usize;
+            if tile.bands.iter().all(|band| band[pixel] == 0.0) {
+                continue;
+            }
+            for channel in 0..3 {
+                let band = &tile.bands[channel.min(tile.bands.len() - 1)];
+                rgba[at + channel] = (band[pixel] / WHITE * 255.0).round().clamp(0.0, 255.0) as u8;
+            }
+            rgba[at + 3] = 255;
+        }
+    }
+    Ok(())
+}

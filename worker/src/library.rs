@@ -1,0 +1,27 @@
+//! What the planner asks of GDAL and PROJ: layouts of rasters, and projections.
+
+use std::sync::Arc;
+
+use mosaic::projection::{Projection, ProjectionError};
+use mosaic::survey::{RasterSurvey, Survey};
+
+use crate::project;
+use crate::read::{Layout, RasterBand};
+
+/// GDAL and PROJ as the planner sees them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Library;
+
+impl Survey for Library {
+    fn raster(&self, href: &str, band: Option<&str>) -> Result<RasterSurvey, String> {
+        let raster = RasterBand::open(href, band).map_err(|e| e.problem)?;
+        let Layout { epsg, wkt, geotransform, width, height, block, .. } = raster.into_layout();
+        Ok(RasterSurvey { epsg, has_crs: wkt.is_some(), wkt, geotransform, width, height, block })
+    }
+
+    fn projection(&self, crs: &str, area: [f64; 4]) -> Result<(Arc<dyn Projection>, String), ProjectionError> {
+        let operation = project::choose(crs, area)?;
+        let definition = operation.definition().to_owned();
+        Ok((Arc::new(operation), definition))
+    }
+}

@@ -1,0 +1,33 @@
+//! What can go wrong with a source raster, by what is done about it.
+
+use std::fmt;
+
+/// A raster that could not be read, or is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadError {
+    /// Path or URL.
+    pub href: String,
+    /// What is wrong, and what to do about it.
+    pub problem: String,
+    /// Whether trying again may help.
+    pub retryable: bool,
+}
+
+impl ReadError {
+    /// Trying again will not help.
+    pub fn permanent(href: &str, problem: impl Into<String>) -> Self {
+        Self { href: href.to_owned(), problem: one_line(&problem.into()), retryable: false }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.href, self.problem)
+    }
+}
+
+impl std::error::Error for ReadError {}

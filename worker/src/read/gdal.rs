@@ -1,0 +1,173 @@
+//! GDAL as an implementation of all three parts of reading.
+//!
+//! A dataset belongs to the thread that opened it. Errors of GDAL come as values: its messages are not printed.
+
+use gdal::raster::{GdalDataType, ResampleAlg};
+use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
+
+use super::ReadError;
+use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Sample, Samples};
+
+/// Opens rasters with GDAL.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct GdalOpener;
+
+/// One band of a dataset that GDAL has open.
+pub struct RasterBand {
+    dataset: Dataset,
+    index: usize,
+    layout: Layout,
+    masked: bool,
+}
+
+impl Open for GdalOpener {
+    fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
+        Ok(Box::new(RasterBand::open(href, band)?))
+    }
+}
+
+fn said(href: &str) -> impl Fn(gdal::errors::GdalError) -> ReadError {
+    move |error| ReadError::permanent(href, cause(&error))
+}
+
+/// GDAL's own message, without the name of the C function that gave it.
+pub(crate) fn cause(error: &gdal::errors::GdalError) -> String {
+    match error {
+        gdal::errors::GdalError::CplError { msg, .. } if !msg.is_empty() => msg.clone(),
+        gdal::errors::GdalError::NullPointer { msg, .. } if !msg.is_empty() => msg.clone(),
+        other => other.to_string(),
+    }
+}
+
+impl RasterBand {
+    /// Opens the single band of a raster, or the one of several that is described by `name`.
+    ///
+    /// # Errors
+    /// Where there is no such raster or band, or its samples are of no type that is read.
+    pub fn open(href: &str, name: Option<&str>) -> Result<Self, ReadError> {
+        let options = DatasetOptions { open_flags: GdalOpenFlags::GDAL_OF_RASTER, ..DatasetOptions::default() };
+        let dataset = Dataset::open_ex(gdal_path(href), options).map_err(said(href))?;
+        let index = choose(&dataset, href, name)?;
+        let (layout, masked) = layout(&dataset, index, href)?;
+        Ok(Self { dataset, index, layout, masked })
+    }
+
+    /// Where its blocks lie.
+    #[must_use]
+    pub fn into_layout(self) -> Layout {
+        self.layout
+    }
+
+    /// Reads a block, converted to `T`.
+    fn pixels<T: Copy + gdal::raster::GdalType>(&self, block: Block) -> Result<Vec<T>, ReadError> {
+        let (x, y, w, h) = self.layout.rect(block);
+        let band = self.dataset.rasterband(self.index).map_err(said(&self.layout.href))?;
+        let window = (as_isize(x), as_isize(y));
+        let read = band.read_as::<T>(window, (w, h), (w, h), None::<ResampleAlg>);
+        Ok(read.map_err(said(&self.layout.href))?.data().to_vec())
+    }
+
+    /// Stored bytes of a block, as the GeoTIFF's index tells; the decoded size where there is no such index.
+    fn stored_bytes(&self, block: Block) -> u64 {
+        let key = format!("BLOCK_SIZE_{}_{}", block.x, block.y);
+        let told = self.dataset.rasterband(self.index).ok().and_then(|band| band.metadata_item(&key, "TIFF"));
+        let (_, _, w, h) = self.layout.rect(block);
+        told.and_then(|size| size.parse().ok()).unwrap_or((w * h * 2) as u64)
+    }
+}
+
+#[allow(clippy::cast_possible_wrap)]
+const fn as_isize(n: usize) -> isize {
+    n as isize
+}
+
+/// GDAL's name for a URL of an object store or a web server.
+fn gdal_path(href: &str) -> String {
+    let prefixes = [("s3://", "/vsis3/"), ("gs://", "/vsigs/"), ("az://", "/vsiaz/")];
+    for (scheme, prefix) in prefixes {
+        if let Some(rest) = href.strip_prefix(scheme) {
+            return format!("{prefix}{rest}");
+        }
+    }
+    if href.starts_with("http://") || href.starts_with("https://") { format!("/vsicurl/{href}") } else { href.into() }
+}
+
+fn choose(dataset: &Dataset, href: &str, name: Option<&str>) -> Result<usize, ReadError> {
+    let count = dataset.raster_count();
+    if count == 1 {
+        return Ok(1);
+    }
+    let described = |index: &usize| {
+        let description = dataset.rasterband(*index).and_then(|band| band.description()).unwrap_or_default();
+        name.is_some_and(|wanted| description == wanted)
+    };
+    let wanted = name.map_or_else(|| "a single one was expected".to_owned(), |n| format!("none is named `{n}`"));
+    let none = || ReadError::permanent(href, format!("it has {count} bands and {wanted}"));
+    (1..=count).find(described).ok_or_else(none)
+}
+
+fn layout(dataset: &Dataset, index: usize, href: &str) -> Result<(Layout, bool), ReadError> {
+    let band = dataset.rasterband(index).map_err(said(href))?;
+    let (width, height) = band.size();
+    let reference = dataset.spatial_ref().ok();
+    let flags = band.mask_flags().map_err(said(href))?;
+    let layout = Layout {
+        href: href.to_owned(),
+        epsg: reference.as_ref().and_then(|r| r.auth_code().ok()).and_then(|code| u32::try_from(code).ok()),
+        wkt: reference.and_then(|r| r.to_wkt().ok()),
+        geotransform: dataset.geo_transform().map_err(|_| ReadError::permanent(href, "it has no geotransform"))?,
+        width,
+        height,
+        block: band.block_size(),
+        sample: sample(band.band_type(), href)?,
+        nodata: band.no_data_value(),
+        scale: band.scale().unwrap_or(1.0),
+        offset: band.offset().unwrap_or(0.0),
+    };
+    Ok((layout, flags.is_per_dataset() || flags.is_alpha()))
+}
+
+fn sample(data_type: GdalDataType, href: &str) -> Result<Sample, ReadError> {
+    match data_type {
+        GdalDataType::UInt8 | GdalDataType::UInt16 => Ok(Sample::U16),
+        GdalDataType::Int16 | GdalDataType::UInt32 | GdalDataType::Int32 => Ok(Sample::Integer),
+        GdalDataType::Float32 => Ok(Sample::F32),
+        GdalDataType::Float64 => Ok(Sample::F64),
+        other => Err(ReadError::permanent(href, format!("its samples are {other}, which is not read"))),
+    }
+}
+
+impl Raster for RasterBand {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+}
+
+impl Fetch for RasterBand {
+    fn fetch(&mut self, blocks: &[Block]) -> Result<Fetched, ReadError> {
+        let bytes = blocks.iter().map(|block| self.stored_bytes(*block)).sum();
+        Ok(Fetched { blocks: blocks.iter().map(|block| (*block, None)).collect(), bytes })
+    }
+}
+
+impl Decode for RasterBand {
+    fn decode(&mut self, _: &Fetched, block: Block) -> Result<Samples, ReadError> {
+        Ok(match self.layout.sample {
+            Sample::U16 => Samples::U16(self.pixels(block)?),
+            Sample::Integer => Samples::F64(self.pixels(block)?),
+            Sample::F32 | Sample::F64 => Samples::F32(self.pixels(block)?),
+        })
+    }
+
+    fn validity(&mut self, block: Block) -> Result<Option<Vec<bool>>, ReadError> {
+        if !self.masked {
+            return Ok(None);
+        }
+        let (x, y, w, h) = self.layout.rect(block);
+        let href = &self.layout.href;
+        let band = self.dataset.rasterband(self.index).map_err(said(href))?;
+        let mask = band.open_mask_band().map_err(said(href))?;
+        let mask = mask.read_as::<u8>((as_isize(x), as_isize(y)), (w, h), (w, h), None).map_err(said(href))?;
+        Ok(Some(mask.data().iter().map(|value| *value != 0).collect()))
+    }
+}

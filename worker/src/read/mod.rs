@@ -1,0 +1,24 @@
+//! Reading, in three parts with a seam between each:
+//!
+//! ```text
+//! layout   where a raster's blocks lie: grid, block size, sample type      (`Layout`, from `Open::open`)
+//! fetch    getting the bytes of blocks                                     (`Fetch`)
+//! decode   turning them into pixels                                        (`Decode`)
+//! ```
+//!
+//! GDAL (`gdal`) is one implementation of all three. Above them, `lookup` finds the source pixel that holds a working
+//! pixel's centre, `plane` brings the blocks that hold a wanted pixel onto the working grid, and `observe` makes an
+//! observation of a datatake's granules: score first, then only what is clear.
+
+mod error;
+mod gdal;
+mod layout;
+mod lookup;
+mod observe;
+mod plane;
+
+pub use error::ReadError;
+pub(crate) use gdal::cause;
+pub use gdal::{GdalOpener, RasterBand};
+pub use layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Sample, Samples};
+pub use observe::{Observer, SceneError};
