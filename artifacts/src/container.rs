@@ -245,6 +245,10 @@ mod tests {
         (0..reader.frames()).map(|i| reader.frame(i)).collect()
     }
 
+    fn is_corrupt<T>(read: Result<T, StoreError>) -> bool {
+        matches!(read, Err(StoreError::Corrupt { .. }))
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -258,14 +262,14 @@ mod tests {
             let mut bytes = written(&[vec![1; 300], (0..=255).collect()]);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            prop_assert!(matches!(read_back(&bytes), Err(StoreError::Corrupt { .. })));
+            prop_assert!(is_corrupt(read_back(&bytes)), "a flipped bit was not noticed");
         }
 
         #[test]
         fn a_container_cut_short_is_noticed(keep in any::<prop::sample::Index>()) {
             let bytes = written(&[vec![1; 300]]);
             let kept = keep.index(bytes.len());
-            prop_assert!(matches!(read_back(&bytes[..kept]), Err(StoreError::Corrupt { .. })));
+            prop_assert!(is_corrupt(read_back(&bytes[..kept])), "what is missing was not noticed");
         }
     }
 

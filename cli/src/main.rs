@@ -1,2 +1,83 @@
 //! The `clearmosaic` command.
-fn main() {}
+//!
+//! ```text
+//! args ─► request (read, checked, paths made absolute) ─► run | plan | link | schema ─► exit code
+//! ```
+//!
+//! Results go to stdout, everything else to stderr. Exit codes: 0 complete, 1 internal, 2 bad input, 3 incomplete.
+
+mod args;
+mod cluster;
+mod exit;
+mod input;
+mod log;
+mod memory;
+mod progress;
+mod run;
+mod tables;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use args::{Args, Command, RequestArgs};
+use clap::Parser;
+use exit::{BadInput, Exit};
+use worker::library::Library;
+
+fn main() -> ExitCode {
+    // Parsed first: `--help` does not wait for anything.
+    let args = Args::parse();
+    log::install(args.verbose);
+    exit::code(execute(args.command))
+}
+
+fn execute(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Plan(args) => plan(&args),
+        Command::Link(args) => link(&args),
+        Command::Schema => {
+            print(&format!("{:#}\n", mosaic::request::schema()))?;
+            Ok(Exit::Complete)
+        }
+    }
+}
+
+fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
+    worker::gdal_messages::install();
+    let request = input::read(&args.request)?;
+    let prepared = coordinator::prepare::prepare(request, &Library).map_err(BadInput::from)?;
+    let summary = prepared.summary();
+    if args.json {
+        print(&format!("{}\n", serde_json::to_string(&summary)?))?;
+    } else {
+        print(&tables::plan(&prepared.request, &summary))?;
+    }
+    Ok(Exit::Complete)
+}
+
+fn link(args: &RequestArgs) -> anyhow::Result<Exit> {
+    let request = input::read(&args.request)?;
+    let (_, _, linkage) = coordinator::prepare::link_only(&request).map_err(BadInput::from)?;
+    let lines = coordinator::prepare::link_lines(&request, &linkage);
+    if args.json {
+        let mut text = String::new();
+        for line in &lines {
+            text += &serde_json::to_string(line)?;
+            text.push('\n');
+        }
+        print(&text)?;
+    } else {
+        print(&tables::link(&lines, &linkage))?;
+    }
+    Ok(Exit::Complete)
+}
+
+/// Writes a result to stdout. A reader that has gone away, as `head` does, is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("stdout"),
+    }
+}

@@ -1,3 +1,17 @@
-//! Catalogues, the plan, the task table, and publication.
+//! The coordinator: reads catalogues, plans, hands tasks out, publishes.
+//!
+//! ```text
+//! request ─► prepare (catalogue, link, plan) ─► table (pure) ◄─► services (gRPC) ◄─► workers
+//!                                                 │
+//!                                                 ▼
+//!                                              publish
+//! ```
 
 pub mod catalogue;
+pub mod driver;
+mod finish;
+pub mod job;
+pub mod prepare;
+pub mod publish;
+pub mod services;
+pub mod table;

@@ -14,3 +14,13 @@ pub mod memory;
 pub mod project;
 pub mod read;
 pub mod write;
+
+/// Bounds GDAL's block cache, in bytes, for the whole process. What the environment says goes before it.
+pub fn set_gdal_cache(bytes: u64) {
+    if std::env::var_os("GDAL_CACHEMAX").is_none() {
+        // Below 100,000 GDAL takes the number for megabytes.
+        if let Err(error) = gdal::config::set_config_option("GDAL_CACHEMAX", &bytes.max(100_000).to_string()) {
+            tracing::warn!(%error, "GDAL's cache could not be bounded");
+        }
+    }
+}

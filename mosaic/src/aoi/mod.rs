@@ -34,8 +34,9 @@ use crate::ids::TileId;
 use index::EdgeIndex;
 use polygon::Polygon;
 
-/// Pieces that each edge of a tile's footprint is cut into: straight ones of 1.7 km stay within a few centimetres.
-const FOOTPRINT_PIECES: u32 = 64;
+/// Pieces that each edge of a tile's footprint is cut into, shared by all tiles of an area, at least 64 and at most 512
+/// for each: straight pieces of 1.7 km stay within a few centimetres of the edge, those of 200 m within a millimetre.
+const FOOTPRINT_PIECES: usize = 1 << 16;
 
 /// An area of interest on WGS 84. Never empty.
 #[derive(Clone, Debug)]
@@ -84,7 +85,8 @@ impl Aoi {
         let mut tiles = tiles.to_vec();
         tiles.sort_unstable();
         tiles.dedup();
-        let outline = |&tile: &TileId| Polygon::unwrapped(vec![footprint(tile).outline(FOOTPRINT_PIECES)]);
+        let pieces = (FOOTPRINT_PIECES / tiles.len().max(1)).clamp(64, 512) as u32;
+        let outline = |&tile: &TileId| Polygon::unwrapped(vec![footprint(tile).outline(pieces)]);
         let polygons = tiles.iter().map(outline).collect();
         Ok(Self { only_tiles: Some(tiles), ..Self::from_polygons(polygons)? })
     }

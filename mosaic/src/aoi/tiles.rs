@@ -79,7 +79,7 @@ fn turns(reach: &LonLatBox) -> impl Iterator<Item = LonLatBox> {
 
 /// The footprint's outline, its longitudes near those of its box.
 fn outline_near(footprint: &Footprint, reach: &LonLatBox) -> Vec<Position> {
-    let mut outline = footprint.outline(super::FOOTPRINT_PIECES);
+    let mut outline = footprint.outline(64);
     let turn = 360.0 * (((reach.west + reach.east) / 2.0 - outline[0][0]) / 360.0).round();
     outline.iter_mut().for_each(|position| position[0] += turn);
     outline

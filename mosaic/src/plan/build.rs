@@ -23,8 +23,8 @@ pub struct Inputs<'a> {
     pub scenes: BTreeMap<TileId, Vec<SceneInput>>,
     /// Working resolution, metres.
     pub working_resolution: f64,
-    /// The output's CRS, where it is not native, and by which PROJ operation it is reached.
-    pub projection: Option<(&'a dyn Projection, String)>,
+    /// The output's CRS, where it is not native; by which PROJ operation it is reached, where that is no UTM zone.
+    pub projection: Option<(&'a dyn Projection, Option<String>)>,
 }
 
 /// A request that cannot be planned.
@@ -112,7 +112,7 @@ fn outputs(inputs: &Inputs<'_>, shards: &[TileShard], owners: &Owners) -> Result
     };
     Ok(Outputs {
         crs: request.grid.crs,
-        operation: inputs.projection.as_ref().map(|(_, operation)| operation.clone()),
+        operation: inputs.projection.as_ref().and_then(|(_, operation)| operation.clone()),
         resampling: request.grid.resampling,
         dtype: request.median.dtype,
         bands: request.bands.clone(),

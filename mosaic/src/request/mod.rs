@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
+use crate::href::Base;
 use crate::period::{Period, SliceLength};
 
 /// A mosaic to make.
@@ -216,4 +217,21 @@ pub enum Resampling {
     Cubic,
     /// Mean of the pixels under the output pixel.
     Average,
+}
+
+impl Request {
+    /// Makes the paths absolute: those of a request are relative to the file that it stands in.
+    pub fn resolve(&mut self, base: &Base) {
+        let resolve = |path: &mut String| *path = base.resolve(path);
+        if let AoiSource::File(path) = &mut self.aoi {
+            resolve(path);
+        }
+        if let SceneSource::Items(path) = &mut self.scenes {
+            resolve(path);
+        }
+        if let ScoreSource::Template(path) | ScoreSource::Items(path) = &mut self.scores.source {
+            resolve(path);
+        }
+        resolve(&mut self.output);
+    }
 }

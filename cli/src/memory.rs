@@ -1,0 +1,48 @@
+//! Divides the memory that the process may use.
+
+use bytesize::ByteSize;
+
+use crate::exit::BadInput;
+
+/// How the memory is divided, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// GDAL's block cache.
+    pub gdal: u64,
+    /// What tasks may reserve.
+    pub tasks: u64,
+}
+
+/// What the program and its libraries take before any task: code, PROJ's database, gRPC, threads.
+const PROGRAM: u64 = 72 << 20;
+/// Less than this is not enough for one task of four bands.
+const LEAST: u64 = 192 << 20;
+
+/// Divides what `--memory` gives, or half of the machine.
+pub fn divide(given: Option<ByteSize>) -> Result<Division, BadInput> {
+    let total = given.map_or_else(half_of_the_machine, |size| size.as_u64());
+    if total < LEAST {
+        let least = ByteSize(LEAST);
+        return Err(BadInput::one(format!("--memory {}: give at least {least}", ByteSize(total))));
+    }
+    let gdal = (total / 16).clamp(16 << 20, 256 << 20);
+    Ok(Division { gdal, tasks: total - PROGRAM - gdal })
+}
+
+fn half_of_the_machine() -> u64 {
+    let info = rustix::system::sysinfo();
+    (info.totalram as u64) * u64::from(info.mem_unit) / 2
+}
+
+/// Makes the allocator give planes of pixels back to the system as soon as they are free.
+///
+/// glibc otherwise raises its threshold with the first large block that is freed, keeps later ones in heaps of its own,
+/// one per thread, and the process grows well past what its tasks hold.
+pub fn give_back_promptly() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: sets two numbers of the allocator, before any thread is started.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 256 << 10);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20);
+    }
+}

@@ -1,0 +1,116 @@
+//! Progress for people: bars where there is a terminal, plain lines where there is none, nothing beside JSON.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use proto::job::{JobProgress, JobState, TaskCounts};
+
+/// Where progress is shown.
+pub enum Display {
+    /// A terminal.
+    Bars {
+        /// All bars.
+        all: MultiProgress,
+        /// A bar for each kind of task.
+        bars: HashMap<String, ProgressBar>,
+    },
+    /// A log file or a pipe: a line now and then.
+    Lines {
+        /// When the last line was written.
+        last: Option<Instant>,
+        /// What it said.
+        said: String,
+    },
+    /// Nowhere.
+    Silent,
+}
+
+/// Lines come no more often than this.
+const BETWEEN: Duration = Duration::from_secs(5);
+
+impl Display {
+    /// Bars, lines or nothing.
+    pub fn new(json: bool) -> Self {
+        if std::io::stderr().is_terminal() {
+            Self::Bars { all: MultiProgress::new(), bars: HashMap::new() }
+        } else if json {
+            Self::Silent
+        } else {
+            Self::Lines { last: None, said: String::new() }
+        }
+    }
+
+    /// Shows how far the job is.
+    pub fn show(&mut self, progress: &JobProgress) {
+        match self {
+            Self::Bars { all, bars } => {
+                for counts in &progress.tasks {
+                    let bar = bars.entry(counts.kind.clone()).or_insert_with(|| all.add(bar(counts)));
+                    bar.set_length(u64::from(counts.total));
+                    bar.set_position(u64::from(counts.done + counts.reused + counts.failed));
+                    bar.set_message(remarks(counts, progress.bytes_read));
+                }
+            }
+            Self::Lines { last, said } => {
+                let text = line(progress);
+                let due = last.is_none_or(|at| at.elapsed() >= BETWEEN) || progress.state != JobState::Running;
+                if due && !text.is_empty() && text != *said {
+                    write(&text);
+                    (*last, *said) = (Some(Instant::now()), text);
+                }
+            }
+            Self::Silent => {}
+        }
+    }
+
+    /// Leaves the bars as they stand.
+    pub fn end(&self) {
+        if let Self::Bars { bars, .. } = self {
+            bars.values().for_each(ProgressBar::abandon);
+        }
+    }
+}
+
+#[allow(clippy::print_stderr)]
+fn write(line: &str) {
+    eprintln!("{line}");
+}
+
+fn bar(counts: &TaskCounts) -> ProgressBar {
+    let bar = ProgressBar::new(u64::from(counts.total)).with_prefix(counts.kind.clone());
+    // Tasks found in the store were not done at any rate.
+    bar.set_position(u64::from(counts.reused));
+    bar.reset_eta();
+    let template = "{prefix:>10} {bar:32.cyan/blue} {pos:>6}/{len:<6} {per_sec:>10} {eta:>5} left  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+fn remarks(counts: &TaskCounts, bytes_read: u64) -> String {
+    let mut remarks = Vec::new();
+    if counts.reused > 0 {
+        remarks.push(format!("{} reused", counts.reused));
+    }
+    if counts.failed > 0 {
+        remarks.push(format!("{} failed", counts.failed));
+    }
+    if bytes_read > 0 && matches!(counts.kind.as_str(), "partial" | "composite") {
+        remarks.push(format!("{} read", ByteSize(bytes_read)));
+    }
+    remarks.join(", ")
+}
+
+fn line(progress: &JobProgress) -> String {
+    let kind = |counts: &TaskCounts| {
+        let ended = counts.done + counts.reused + counts.failed;
+        let failed = if counts.failed > 0 { format!(" ({} failed)", counts.failed) } else { String::new() };
+        format!("{} {ended}/{}{failed}", counts.kind, counts.total)
+    };
+    progress.tasks.iter().map(kind).collect::<Vec<_>>().join("  ")
+}

@@ -1,0 +1,122 @@
+//! Tables for people.
+
+use std::fmt::Write;
+
+use anyhow::Context;
+use bytesize::ByteSize;
+use coordinator::prepare::{LinkLine, PlanSummary};
+use mosaic::link::Linkage;
+use mosaic::request::Request;
+use serde_json::Value;
+
+/// Columns padded to their widest cell; the first column to the left, the others to the right.
+fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cell = |(column, cell): (usize, &String)| {
+            let width = widths[column];
+            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        };
+        let line = row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(cells: &[&dyn ToString]) -> Vec<String> {
+    cells.iter().map(|cell| cell.to_string()).collect()
+}
+
+/// What `plan` tells.
+pub fn plan(request: &Request, plan: &PlanSummary) -> String {
+    let mut rows = vec![cells(&[&"tile", &"epsg", &"ulx", &"uly", &"scenes", &"sub-tiles"])];
+    let (with, without): (Vec<_>, Vec<_>) = plan.tiles.iter().partition(|tile| tile.scenes > 0);
+    rows.extend(with.iter().map(|t| cells(&[&t.tile, &t.epsg, &t.ulx, &t.uly, &t.scenes, &t.subtiles])));
+    let mut text = format!("{} {}\n\n", request.name, request.period);
+    text += &table(&rows);
+    if !without.is_empty() {
+        let names: Vec<String> = without.iter().take(12).map(|tile| tile.tile.to_string()).collect();
+        let more = if without.len() > names.len() { " …" } else { "" };
+        let _ = writeln!(text, "\n{} tiles without a linked scene: {}{more}", without.len(), names.join(" "));
+    }
+    let linked = plan.tiles.iter().map(|tile| tile.scenes).sum::<usize>();
+    let _ = writeln!(
+        text,
+        "\n{} scenes: {linked} linked, {} unlinked, {} superseded, {} unusable",
+        plan.scenes,
+        plan.unlinked.len(),
+        plan.superseded.len(),
+        plan.unusable.len()
+    );
+    for scene in &plan.unlinked {
+        let _ = writeln!(text, "  unlinked: {scene}");
+    }
+    let _ = writeln!(
+        text,
+        "{} slices, {} tasks, {} output tiles; at most {} to read, about {} to store",
+        plan.slices.len(),
+        plan.tasks,
+        plan.outputs.len(),
+        ByteSize(plan.bytes_to_read),
+        ByteSize(plan.bytes_to_store)
+    );
+    text
+}
+
+/// What `link` tells.
+pub fn link(lines: &[LinkLine], linkage: &Linkage) -> String {
+    let mut rows = vec![cells(&[&"item", &"tile", &"system:index", &"offset", &"link"])];
+    rows.extend(lines.iter().map(|line| {
+        let index = line.system_index.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let link = match (&line.superseded_by, &line.score, line.exact) {
+            (Some(by), ..) => format!("superseded by {by}"),
+            (None, None, _) => "unlinked".to_owned(),
+            (None, Some(_), true) => "linked".to_owned(),
+            (None, Some(_), false) => "linked by tile and time".to_owned(),
+        };
+        cells(&[&line.id, &line.tile, &index, &line.offset, &link])
+    }));
+    let mut text = table(&rows);
+    let _ = writeln!(
+        text,
+        "\n{} scenes: {} linked, {} unlinked, {} superseded, {} unusable",
+        linkage.found(),
+        linkage.scenes.len(),
+        linkage.unlinked.len(),
+        linkage.superseded.len(),
+        linkage.unusable.len()
+    );
+    text
+}
+
+/// What `run` tells when it has published: numbers first, the place last.
+pub fn published(at: &str, report: &str) -> anyhow::Result<String> {
+    let report: Value = serde_json::from_str(report).context("report.json")?;
+    let number = |path: &str| report.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{}: {} of {} scenes used, {} tasks done, {} reused, {} failed; {} read in {:.1} s",
+        report["state"].as_str().unwrap_or_default(),
+        number("/scenes/linked"),
+        number("/scenes/found"),
+        number("/tasks/done"),
+        number("/tasks/reused"),
+        number("/tasks/failed"),
+        ByteSize(number("/bytes_read")),
+        report["seconds"].as_f64().unwrap_or_default()
+    );
+    for scene in report["unlinked"].as_array().into_iter().flatten().filter_map(Value::as_str).take(6) {
+        let _ = writeln!(text, "  unlinked: {scene}");
+    }
+    for failed in report["failed"].as_array().into_iter().flatten().take(6) {
+        let (task, reason) = (failed["task"].as_str(), failed["reason"].as_str());
+        let _ = writeln!(text, "  failed: {}: {}", task.unwrap_or_default(), reason.unwrap_or_default());
+    }
+    let _ = writeln!(text, "{at}");
+    Ok(text)
+}

@@ -1,0 +1,51 @@
+//! Files as they are when the plan is made: their versions are part of every key.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use mosaic::href::is_local;
+use mosaic::link::LinkedScene;
+use mosaic::plan::{SceneInput, SourceFile};
+use mosaic::request::Request;
+use mosaic::scene::Asset;
+
+/// A linked scene as the worker reads it. Its slice is found when the plan is built.
+pub fn input(linked: &LinkedScene, request: &Request) -> SceneInput {
+    let mut bands = request.bands.clone();
+    bands.sort_unstable();
+    let scene = &linked.scene;
+    SceneInput {
+        id: scene.id.clone(),
+        system_index: linked.system_index.clone(),
+        datatake: scene.datatake(),
+        offset: scene.offset,
+        bands: bands.iter().filter_map(|band| scene.bands.get(band)).map(asset).collect(),
+        score: file(&linked.score.href, linked.score.version.as_deref(), None),
+        slice: 0,
+    }
+}
+
+fn asset(asset: &Asset) -> SourceFile {
+    file(&asset.href, asset.checksum.as_deref(), asset.size)
+}
+
+/// A file's version: the checksum that the catalogue gives, else size and time of modification.
+fn file(href: &str, checksum: Option<&str>, size: Option<u64>) -> SourceFile {
+    let found = if is_local(href) { fs::metadata(href).ok() } else { None };
+    let told = found.as_ref().map(|m| format!("{}:{}.{:09}", m.size(), m.mtime(), m.mtime_nsec()));
+    let version = checksum.map(str::to_owned).or(told).unwrap_or_else(|| {
+        if is_local(href) { "missing".to_owned() } else { size.map_or_else(|| "unknown".into(), |s| s.to_string()) }
+    });
+    SourceFile { href: href.to_owned(), version, size: found.map(|m| m.size()).or(size) }
+}
+
+/// What the system says of a file, without its number.
+pub fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a directory, not a file".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not text".to_owned(),
+        _ => error.to_string(),
+    }
+}

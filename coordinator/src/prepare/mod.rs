@@ -1,0 +1,176 @@
+//! From a request to a plan: reads what the request names, links, looks at headers, and plans. No pixel is read.
+
+mod check;
+mod error;
+mod files;
+mod show;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use mosaic::aoi::Aoi;
+use mosaic::ids::TileId;
+use mosaic::link::{LinkOptions, Linkage, LinkedScene, ScoreTable, ScoreTemplate, link};
+use mosaic::plan::{self, Inputs, Plan, SceneInput};
+use mosaic::projection::utm_of_epsg;
+use mosaic::request::{AoiSource, Crs, Request, SceneSource, ScoreSource};
+use mosaic::scene::{Scene, unique};
+use mosaic::select::Selection;
+use mosaic::survey::Survey;
+
+pub use error::PrepareError;
+pub use show::{LinkLine, PlanSummary, TileSummary, link_lines};
+
+use crate::catalogue::{read_catalogue, scores_from_items, scores_from_template};
+
+/// A request with everything that was found out for it.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The request, its paths absolute.
+    pub request: Request,
+    /// Its area.
+    pub aoi: Aoi,
+    /// Every tile that may have scenes, in order.
+    pub tiles: Vec<TileId>,
+    /// Its scenes, sorted by what becomes of them.
+    pub linkage: Linkage,
+    /// What is to be done.
+    pub plan: Plan,
+}
+
+/// Links a request's scenes and scores, without a plan.
+///
+/// # Errors
+/// Everything that is wrong with the request and what it names.
+pub fn link_only(request: &Request) -> Result<(Aoi, Vec<TileId>, Linkage), PrepareError> {
+    let faults: Vec<String> = request.faults().iter().map(ToString::to_string).collect();
+    PrepareError::unless_none(faults)?;
+    let aoi = read_aoi(&request.aoi)?;
+    let tiles = aoi.only_tiles().map_or_else(|| aoi.tiles(), <[TileId]>::to_vec);
+    let scenes = select(request, &tiles)?;
+    check_bands(request, &scenes)?;
+    let scores = scores(request, &scenes)?;
+    let options = LinkOptions {
+        bands: request.bands.clone(),
+        max_no_context_fraction: (request.scores.max_no_context_fraction < 1.0)
+            .then_some(request.scores.max_no_context_fraction),
+    };
+    let linkage = link(scenes, &scores, &options);
+    Ok((aoi, tiles, linkage))
+}
+
+/// Links and plans a request.
+///
+/// # Errors
+/// Everything that is wrong with the request and what it names.
+pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, PrepareError> {
+    let (aoi, tiles, linkage) = link_only(&request)?;
+    check::scores(&request, &linkage.scenes, survey)?;
+    let working_resolution = working_resolution(&request, &linkage.scenes, survey)?;
+    let mut scenes: BTreeMap<TileId, Vec<SceneInput>> = BTreeMap::new();
+    for linked in &linkage.scenes {
+        scenes.entry(linked.scene.tile).or_default().push(files::input(linked, &request));
+    }
+    let projection = match request.grid.crs {
+        Crs::Epsg(epsg) if utm_of_epsg(epsg).is_none() => {
+            let area = aoi.bbox();
+            let name = format!("EPSG:{epsg}");
+            Some(survey.projection(&name, area).map_err(|e| PrepareError::one(format!("`grid.crs`: {e}")))?)
+        }
+        _ => None,
+    };
+    let utm = match request.grid.crs {
+        Crs::Epsg(epsg) => utm_of_epsg(epsg),
+        Crs::Native => None,
+    };
+    let plan = plan::build(Inputs {
+        request: &request,
+        aoi: &aoi,
+        scenes,
+        working_resolution,
+        projection: match (&projection, &utm) {
+            (Some((projection, operation)), _) => Some((projection.as_ref(), Some(operation.clone()))),
+            (None, Some(utm)) => Some((utm, None)),
+            (None, None) => None,
+        },
+    })
+    .map_err(|e| PrepareError::one(e.to_string()))?;
+    Ok(Prepared { request, aoi, tiles, linkage, plan })
+}
+
+fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {
+    let named = |e: mosaic::aoi::AoiError| PrepareError::one(format!("`aoi`: {e}"));
+    match source {
+        AoiSource::File(path) => {
+            let failed = |e: std::io::Error| PrepareError::one(format!("`aoi`: {path}: {}", files::plain(&e)));
+            let text = std::fs::read_to_string(path).map_err(failed)?;
+            Aoi::from_geojson(&text).map_err(|e| PrepareError::one(format!("`aoi`: {path}: {e}")))
+        }
+        AoiSource::Bbox { bbox } => Aoi::from_bbox(*bbox).map_err(named),
+        AoiSource::Tiles { tiles } => Aoi::from_tiles(tiles).map_err(named),
+        AoiSource::Point { point: [lon, lat], radius } => Aoi::from_point(*lon, *lat, *radius).map_err(named),
+    }
+}
+
+/// The catalogue's scenes that the request asks for.
+fn select(request: &Request, tiles: &[TileId]) -> Result<Vec<Scene>, PrepareError> {
+    let SceneSource::Items(path) = &request.scenes else {
+        return Err(PrepareError::one("`scenes`: remote archives are not read yet: use `items`".into()));
+    };
+    let listed = read_catalogue(Path::new(path)).map_err(|e| PrepareError::catalogue("scenes.items", &e))?;
+    let selection = Selection {
+        start: request.period.start,
+        end: request.period.end,
+        months: request.months.clone(),
+        cloud_cover_max: request.filter.cloud_cover_max,
+        platforms: request.filter.platforms.clone(),
+        orbits: request.filter.orbits.clone(),
+        tiles: tiles.iter().copied().collect(),
+    };
+    Ok(unique(listed).into_iter().filter(|scene| selection.admits(scene)).collect())
+}
+
+fn check_bands(request: &Request, scenes: &[Scene]) -> Result<(), PrepareError> {
+    let had: BTreeSet<_> = scenes.iter().flat_map(|scene| scene.bands.keys().copied()).collect();
+    let lacking = request.bands.iter().filter(|band| !scenes.is_empty() && !had.contains(band));
+    let list = had.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let line = |band| format!("`bands`: no scene of the catalogue has {band}: it has {list}");
+    PrepareError::unless_none(lacking.map(line).collect())
+}
+
+fn scores(request: &Request, scenes: &[Scene]) -> Result<ScoreTable, PrepareError> {
+    match &request.scores.source {
+        ScoreSource::Template(text) => {
+            let template =
+                ScoreTemplate::parse(text).map_err(|e| PrepareError::one(format!("`scores.template`: {e}")))?;
+            scores_from_template(&template, scenes).map_err(|e| PrepareError::catalogue("scores.template", &e))
+        }
+        ScoreSource::Items(path) => scores_from_items(Path::new(path), request.scores.band.name())
+            .map_err(|e| PrepareError::catalogue("scores.items", &e)),
+        _ => Err(PrepareError::one("`scores`: remote archives are not read yet: use `template` or `items`".into())),
+    }
+}
+
+/// The resolution that composites are made at, metres: the request's for `native`, else the finest of the requested
+/// bands.
+fn working_resolution(request: &Request, scenes: &[LinkedScene], survey: &dyn Survey) -> Result<f64, PrepareError> {
+    if request.grid.crs == Crs::Native || scenes.is_empty() {
+        return Ok(if request.grid.crs == Crs::Native { request.grid.resolution } else { 10.0 });
+    }
+    let mut finest = f64::INFINITY;
+    for linked in scenes {
+        for asset in request.bands.iter().filter_map(|band| linked.scene.bands.get(band)) {
+            let resolution = match &asset.grid {
+                Some(grid) => grid.transform[0].abs(),
+                None => survey.raster(&asset.href, None).map_or(asset.resolution, |found| found.geotransform[1].abs()),
+            };
+            finest = finest.min(resolution);
+        }
+    }
+    let pixels = mosaic::grid::TILE_SIZE_M / finest;
+    if pixels.fract() != 0.0 {
+        let message = format!("the finest band has {finest} m, which does not divide a tile's 109,800 m");
+        return Err(PrepareError::one(format!("`grid.crs`: {message}: use native with a resolution that does")));
+    }
+    Ok(finest)
+}

@@ -1,0 +1,166 @@
+//! What `plan` and `link` tell: for programs as JSON, and the numbers that tables for people are made of.
+
+use mosaic::grid::mgrs;
+use mosaic::ids::{SystemIndex, TileId};
+use mosaic::period::Period;
+use mosaic::plan::tasks;
+use mosaic::request::{Dtype, Request};
+use mosaic::scene::Scene;
+use serde::Serialize;
+
+use super::Prepared;
+use mosaic::link::Linkage;
+
+/// What becomes of one scene: a line of `link --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LinkLine {
+    /// The item's id.
+    pub id: String,
+    /// Its tile.
+    pub tile: TileId,
+    /// Its key, where it could be had.
+    pub system_index: Option<SystemIndex>,
+    /// Whether the key was derived, and not found by tile and time.
+    pub exact: bool,
+    /// The score's href.
+    pub score: Option<String>,
+    /// Added to every DN above 0.
+    pub offset: i32,
+    /// The slice that its sensing start lies in, `2023-08-01..2023-09-01`.
+    pub slice: Option<String>,
+    /// The id of the item that stays in its stead.
+    pub superseded_by: Option<String>,
+}
+
+/// Every scene of a linkage, in order of tile and sensing start.
+#[must_use]
+pub fn link_lines(request: &Request, linkage: &Linkage) -> Vec<LinkLine> {
+    let slices = request.slice.map_or_else(|| vec![request.period], |length| length.slices(&request.period));
+    let line = |scene: &Scene, index: Option<&SystemIndex>, exact: bool, score: Option<&str>, by: Option<&str>| {
+        let slice = slices.iter().find(|slice| slice.contains(scene.sensing_start));
+        let line = LinkLine {
+            id: scene.id.clone(),
+            tile: scene.tile,
+            system_index: index.cloned(),
+            exact,
+            score: score.map(str::to_owned),
+            offset: scene.offset,
+            slice: slice.map(Period::to_string),
+            superseded_by: by.map(str::to_owned),
+        };
+        (scene.tile, scene.sensing_start, line)
+    };
+    let usable = linkage.scenes.iter().chain(linkage.unusable.iter().map(|unusable| &unusable.linked));
+    let mut lines: Vec<_> =
+        usable.map(|l| line(&l.scene, Some(&l.system_index), l.exact, Some(&l.score.href), None)).collect();
+    lines.extend(linkage.unlinked.iter().map(|u| line(&u.scene, u.system_index.as_ref(), u.exact, None, None)));
+    lines.extend(linkage.superseded.iter().map(|s| {
+        let score = s.score.as_ref().map(|score| score.href.as_str());
+        line(&s.scene, Some(&s.system_index), s.exact, score, Some(&s.superseded_by))
+    }));
+    lines.sort_by(|a, b| (a.0, a.1, &a.2.id).cmp(&(b.0, b.1, &b.2.id)));
+    lines.into_iter().map(|(.., line)| line).collect()
+}
+
+/// One MGRS tile in a plan's summary.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TileSummary {
+    /// The tile.
+    pub tile: TileId,
+    /// EPSG code of its zone.
+    pub epsg: u32,
+    /// Easting of its upper-left corner.
+    pub ulx: f64,
+    /// Northing of its upper-left corner.
+    pub uly: f64,
+    /// Linked scenes.
+    pub scenes: usize,
+    /// Sub-tiles to compute.
+    pub subtiles: usize,
+}
+
+/// A plan in numbers: what `plan --json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// Every 100 km square whose footprint meets the area, with scenes or not.
+    pub tiles: Vec<TileSummary>,
+    /// The slices of the period.
+    pub slices: Vec<Period>,
+    /// Scenes found.
+    pub scenes: usize,
+    /// Scenes without a score: their keys, else their item ids.
+    pub unlinked: Vec<String>,
+    /// Item ids of scenes that a newer version stands for.
+    pub superseded: Vec<String>,
+    /// Linked scenes that lack a requested band.
+    pub unusable: Vec<String>,
+    /// Ids of the output tiles.
+    pub outputs: Vec<String>,
+    /// Tasks, if nothing is reused.
+    pub tasks: usize,
+    /// Stored bytes of all scenes and scores, each counted by the share of its tile that is needed: an upper estimate,
+    /// as blocks without a clear pixel are not read.
+    pub bytes_to_read: u64,
+    /// About how many bytes the store will take: medians and partials at the ratio that zlib reaches on reflectances.
+    pub bytes_to_store: u64,
+}
+
+/// Stored bytes per byte of reflectances, about.
+const RATIO: f64 = 0.7;
+/// Share of observations that are clear, about.
+const CLEAR: f64 = 0.5;
+
+impl Prepared {
+    /// The plan in numbers.
+    #[must_use]
+    pub fn summary(&self) -> PlanSummary {
+        let tile = |tile: &TileId| {
+            let shard = self.plan.shards.iter().find(|shard| shard.tile == *tile);
+            let (ulx, uly) = mgrs::origin(*tile);
+            TileSummary {
+                tile: *tile,
+                epsg: tile.epsg(),
+                ulx,
+                uly,
+                scenes: shard.map_or(0, |shard| shard.scenes.len()),
+                subtiles: shard.map_or(0, |shard| shard.subtiles.len()),
+            }
+        };
+        PlanSummary {
+            tiles: self.tiles.iter().map(tile).collect(),
+            slices: self.plan.slices.clone(),
+            scenes: self.linkage.found(),
+            unlinked: self.linkage.unlinked.iter().map(|scene| scene.name().to_owned()).collect(),
+            superseded: self.linkage.superseded.iter().map(|s| s.scene.id.clone()).collect(),
+            unusable: self.linkage.unusable.iter().map(|u| u.linked.system_index.to_string()).collect(),
+            outputs: self.plan.outputs.tiles.iter().map(|tile| tile.id.clone()).collect(),
+            tasks: tasks(&self.plan).len(),
+            bytes_to_read: self.bytes_to_read(),
+            bytes_to_store: self.bytes_to_store(),
+        }
+    }
+
+    fn bytes_to_read(&self) -> u64 {
+        let of_shard = |shard: &mosaic::plan::TileShard| {
+            let files = shard.scenes.iter().flat_map(|scene| scene.bands.iter().chain([&scene.score]));
+            let bytes: u64 = files.filter_map(|file| file.size).sum();
+            let needed: usize = shard.subtiles.iter().map(|planned| planned.at.window.pixels()).sum();
+            bytes as f64 * needed as f64 / (shard.grid.width * shard.grid.height) as f64
+        };
+        self.plan.shards.iter().map(of_shard).sum::<f64>() as u64
+    }
+
+    fn bytes_to_store(&self) -> u64 {
+        let bands = self.plan.outputs.bands.len() as f64;
+        let sample = if self.plan.outputs.dtype == Dtype::Float32 { 4.0 } else { 2.0 };
+        let composite = bands * sample + 2.0;
+        let of_shard = |shard: &mosaic::plan::TileShard| {
+            let pixels: usize = shard.subtiles.iter().map(|planned| planned.at.window.pixels()).sum();
+            let partials = if self.plan.sliced { CLEAR * shard.scenes.len() as f64 * bands * 2.0 } else { 0.0 };
+            pixels as f64 * (composite + partials)
+        };
+        let outputs: usize = self.plan.outputs.tiles.iter().map(|tile| tile.grid.width * tile.grid.height).sum();
+        let all = self.plan.shards.iter().map(of_shard).sum::<f64>() + outputs as f64 * composite;
+        (all * RATIO) as u64
+    }
+}

@@ -1,0 +1,50 @@
+//! WorkService.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::wire::work_service_server::WorkService;
+use proto::wire::{
+    LeaseTasksRequest, LeaseTasksResponse, RenewLeasesRequest, RenewLeasesResponse, ReportTaskRequest,
+    ReportTaskResponse,
+};
+use proto::work::{LeaseRef, Outcome};
+use tonic::{Request, Response, Status};
+
+use crate::driver::Driver;
+
+/// The longest that a request for tasks is held: load balancers close what is idle for longer.
+const LONGEST_POLL: Duration = Duration::from_secs(20);
+
+/// Hands tasks out.
+pub struct Work(pub(super) Arc<Driver>);
+
+#[tonic::async_trait]
+impl WorkService for Work {
+    async fn lease_tasks(&self, request: Request<LeaseTasksRequest>) -> Result<Response<LeaseTasksResponse>, Status> {
+        let LeaseTasksRequest { worker_id, free_slots, wait_ms } = request.into_inner();
+        let patience = Duration::from_millis(wait_ms.into()).min(LONGEST_POLL);
+        let leases = self.0.lease(&worker_id, free_slots as usize, patience).await;
+        let store = self.0.store().root().display().to_string();
+        Ok(Response::new(LeaseTasksResponse { leases: leases.into_iter().map(Into::into).collect(), store }))
+    }
+
+    async fn renew_leases(
+        &self,
+        request: Request<RenewLeasesRequest>,
+    ) -> Result<Response<RenewLeasesResponse>, Status> {
+        let RenewLeasesRequest { worker_id, leases } = request.into_inner();
+        let leases: Vec<LeaseRef> = leases.into_iter().map(Into::into).collect();
+        let void_leases = self.0.renew(&worker_id, &leases).into_iter().map(Into::into).collect();
+        Ok(Response::new(RenewLeasesResponse { void_leases }))
+    }
+
+    async fn report_task(&self, request: Request<ReportTaskRequest>) -> Result<Response<ReportTaskResponse>, Status> {
+        let ReportTaskRequest { worker_id, lease, outcome } = request.into_inner();
+        let lease: LeaseRef = lease.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `lease`"))?.into();
+        let outcome = outcome.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `outcome`"))?;
+        let outcome = Outcome::try_from(outcome)?;
+        self.0.report(&worker_id, &lease, outcome).map_err(|unknown| Status::not_found(unknown.to_string()))?;
+        Ok(Response::new(ReportTaskResponse {}))
+    }
+}

@@ -1,0 +1,112 @@
+//! The task table: which task is where. Pure: an event and the time go in, what is to be done about it comes out.
+//!
+//! ```text
+//!            all that it waits for has ended
+//!  Waiting ───────────────────────────────────► Ready ◄──────────────┐
+//!     ▲                                           │ lease             │ back-off is over
+//!     │ inputs lost                               ▼                   │
+//!     ├──────────────────────────────────────── Leased ──retryable──► Backoff
+//!     │                                           │  └─ expired, handed back ─► Ready
+//!     │                                done ──────┤
+//!     │                                           ├── permanent, or tries used up
+//!   Done ◄────────────────────────────────────────┘                   │
+//!                                                                     ▼
+//!                                                                  Failed ─► what cannot do without it fails too
+//! ```
+//!
+//! The epoch of a task rises on each grant: a report under another epoch is stale. `Done` goes back to `Waiting` only
+//! when the artifact turns out to be missing or corrupt.
+
+mod job;
+mod state;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use job::{Ended, JobTable, Progress, Unknown};
+pub use state::{Settings, State, Tally};
+
+use mosaic::ids::Key;
+use mosaic::plan::Task;
+use proto::work::{LeaseRef, Outcome};
+
+/// Time on the coordinator's clock since it started.
+pub type Now = Duration;
+
+/// A task granted to a worker: its job, its index there, and the epoch of the grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The job.
+    pub job: String,
+    /// Index of the task in the job.
+    pub task: usize,
+    /// The grant.
+    pub epoch: u64,
+}
+
+/// The tasks of all jobs.
+#[derive(Debug, Default)]
+pub struct Table {
+    jobs: BTreeMap<String, JobTable>,
+}
+
+impl Table {
+    /// Adds a job, or replaces one that has ended.
+    pub fn insert(&mut self, id: String, job: JobTable) {
+        self.jobs.insert(id, job);
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn job(&self, id: &str) -> Option<&JobTable> {
+        self.jobs.get(id)
+    }
+
+    /// Stops a job: nothing of it is granted any more, and what runs is void.
+    pub fn cancel(&mut self, id: &str) -> bool {
+        self.jobs.get_mut(id).is_some_and(JobTable::cancel)
+    }
+
+    /// Grants at most `slots` tasks to a worker: jobs in order of id, tasks in order of the plan, so that a sub-tile's
+    /// composite follows its partials.
+    pub fn lease(&mut self, worker: &str, slots: usize, now: Now) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        for (id, job) in &mut self.jobs {
+            while grants.len() < slots {
+                let Some((task, epoch)) = job.lease(worker, now) else { break };
+                grants.push(Grant { job: id.clone(), task, epoch });
+            }
+        }
+        grants
+    }
+
+    /// Renews leases; returns those that are void.
+    pub fn renew(&mut self, worker: &str, leases: &[LeaseRef], now: Now) -> Vec<LeaseRef> {
+        let void = |lease: &&LeaseRef| {
+            let job = self.jobs.get_mut(&lease.job);
+            !job.is_some_and(|job| job.renew(worker, &lease.task, lease.epoch, now))
+        };
+        leases.iter().filter(void).cloned().collect()
+    }
+
+    /// Records how a task ended. What follows from it is asked of the job.
+    ///
+    /// # Errors
+    /// `Unknown` where the lease is no longer the worker's.
+    pub fn report(&mut self, worker: &str, lease: &LeaseRef, outcome: Outcome, now: Now) -> Result<(), Unknown> {
+        let job = self.jobs.get_mut(&lease.job).ok_or(Unknown)?;
+        job.report(worker, &lease.task, lease.epoch, outcome, now)
+    }
+
+    /// Marks artifacts that a task reads as lost: they are made again, and it waits for them.
+    pub fn lost(&mut self, reporter: &LeaseRef, keys: &[Key], key_of: impl Fn(&Task) -> Option<Key>) {
+        if let Some(job) = self.jobs.get_mut(&reporter.job) {
+            job.lost(&reporter.task, keys, key_of);
+        }
+    }
+
+    /// Lets time pass: leases expire, back-offs end.
+    pub fn tick(&mut self, now: Now) {
+        self.jobs.values_mut().for_each(|job| job.tick(now));
+    }
+}

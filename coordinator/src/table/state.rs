@@ -1,0 +1,94 @@
+//! States of a task.
+
+use std::time::Duration;
+
+use proto::work::{Done, Failure};
+
+use super::Now;
+
+/// How patient the table is.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long a lease lasts without renewal.
+    pub lease: Duration,
+    /// How often a task is tried.
+    pub tries: u32,
+    /// How long to wait after the first failure; doubled after each.
+    pub backoff: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(30), tries: 4, backoff: Duration::from_millis(500) }
+    }
+}
+
+/// Where a task is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// So many of the tasks that it waits for have not ended.
+    Waiting {
+        /// How many.
+        left: usize,
+    },
+    /// A worker may have it.
+    Ready,
+    /// It failed, and is tried again later.
+    Backoff {
+        /// When.
+        until: Now,
+    },
+    /// A worker has it.
+    Leased {
+        /// Who.
+        worker: String,
+        /// Until when, unless renewed.
+        deadline: Now,
+    },
+    /// Its artifact is stored.
+    Done {
+        /// What it cost; none where it was found in the store.
+        cost: Option<Done>,
+    },
+    /// It is set aside.
+    Failed(Failure),
+    /// Its job was stopped.
+    Cancelled,
+}
+
+impl State {
+    /// Whether what waits for it may go on.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Failed(_) | Self::Cancelled)
+    }
+}
+
+/// Counts of tasks by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// All.
+    pub total: u32,
+    /// Done in this run.
+    pub done: u32,
+    /// Found in the store.
+    pub reused: u32,
+    /// Set aside.
+    pub failed: u32,
+    /// Leased now.
+    pub running: u32,
+}
+
+impl Tally {
+    /// Counts one task.
+    pub fn count(&mut self, state: &State) {
+        self.total += 1;
+        match state {
+            State::Done { cost: Some(_) } => self.done += 1,
+            State::Done { cost: None } => self.reused += 1,
+            State::Failed(_) => self.failed += 1,
+            State::Leased { .. } => self.running += 1,
+            _ => {}
+        }
+    }
+}
