@@ -1,3 +1,4 @@
 //! Catalogues, the plan, the task table, and publication.
 
 pub mod catalogue;
+pub mod publish;

@@ -7,11 +7,14 @@
 //! A block's pixels are a function of the plan and the composites alone: how the output is cut into blocks changes
 //! nothing, as every centre is transformed for itself.
 
+mod meta;
 mod place;
 mod sample;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub use meta::TileMeta;
 
 use crate::composite::{Composite, Plane};
 use crate::grid::{GridError, PixelGrid, SUBTILE_PIXELS, Window, tile_grid};

@@ -17,7 +17,6 @@ mod quicklook;
 mod subtile;
 
 pub use error::TaskError;
-pub use mosaic_tile::TileMeta;
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};

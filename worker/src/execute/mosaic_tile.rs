@@ -1,18 +1,17 @@
 //! One output tile: composites joined, warped where they must be, and written as COGs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use artifacts::Kind;
-use mosaic::assemble::{AssembleError, Assembler, Block};
+use mosaic::assemble::{AssembleError, Assembler, Block, TileMeta};
 use mosaic::composite::Plane;
 use mosaic::grid::Window;
-use mosaic::ids::{Key, SystemIndex};
+use mosaic::ids::Key;
 use mosaic::plan::{OutputTile, Outputs};
 use mosaic::projection::Projection;
 use mosaic::request::Dtype;
 use proto::work::Done;
-use serde::{Deserialize, Serialize};
 
 use super::composites::Inputs;
 use super::{Cancel, Executor, TaskError};
@@ -23,15 +22,6 @@ use crate::write::{BandSpec, CogWriter};
 const SCALE: f64 = 0.0001;
 /// Side of a block, as in the files.
 const BLOCK: usize = 512;
-
-/// What an output tile's artifact says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TileMeta {
-    /// How many pixels of the AOI have so many clear observations.
-    pub observations: BTreeMap<u16, u64>,
-    /// Scenes that gave a clear pixel to a composite that was read.
-    pub contributors: BTreeSet<SystemIndex>,
-}
 
 impl Executor {
     /// Makes the rasters of one output tile.

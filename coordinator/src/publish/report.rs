@@ -1,0 +1,202 @@
+//! `report.json`: what became of a request, for people and machines.
+
+use std::collections::BTreeMap;
+
+use mosaic::band::Band;
+use mosaic::grid::Window;
+use mosaic::link::Linkage;
+use serde::{Deserialize, Serialize};
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The mosaic's name.
+    pub mosaic: String,
+    /// Whether every task succeeded.
+    pub state: State,
+    /// How many scenes there were: `found` is the sum of the others.
+    pub scenes: SceneCounts,
+    /// Scenes without a score: `system:index`, or the item's id where it has none.
+    pub unlinked: Vec<String>,
+    /// Scenes of which another version was taken.
+    pub superseded: Vec<Superseded>,
+    /// Scenes with a score that lack a requested band.
+    pub unusable: Vec<Unusable>,
+    /// How many tasks there were.
+    pub tasks: TaskCounts,
+    /// Clear observations over the pixels of the AOI that have an owner.
+    pub observations: Observations,
+    /// Bytes of scenes and scores that were read.
+    pub bytes_read: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Tasks that were set aside.
+    pub failed: Vec<Failure>,
+}
+
+/// Whether a mosaic is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Every task succeeded.
+    Complete,
+    /// The windows of failed tasks are nodata with count 0.
+    Incomplete,
+}
+
+/// How many scenes there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneCounts {
+    /// All.
+    pub found: usize,
+    /// With a score and every band.
+    pub linked: usize,
+    /// Without a score.
+    pub unlinked: usize,
+    /// Of which another version was taken.
+    pub superseded: usize,
+    /// With a score, but lacking a band.
+    pub unusable: usize,
+}
+
+/// A scene of which another version was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// Its item's id.
+    pub item: String,
+    /// The item that was taken.
+    pub by: String,
+}
+
+/// A scene with a score that lacks a requested band.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unusable {
+    /// Its `system:index`.
+    pub scene: String,
+    /// What it lacks.
+    pub missing: Vec<Band>,
+}
+
+/// How many tasks there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// Done in this run.
+    pub done: usize,
+    /// Set aside after too many attempts.
+    pub failed: usize,
+    /// Found done.
+    pub reused: usize,
+}
+
+/// Clear observations per pixel; null where there is no pixel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observations {
+    /// Fewest.
+    pub min: Option<u16>,
+    /// The middle one; the lower of two.
+    pub median: Option<u16>,
+    /// Most.
+    pub max: Option<u16>,
+}
+
+/// A task that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Its name.
+    pub task: String,
+    /// The MGRS or output tile.
+    pub tile: Option<String>,
+    /// The pixels of that tile that have no data therefore.
+    pub window: Option<Window>,
+    /// The scene that it failed at: `system:index`.
+    pub scene: Option<String>,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+impl Observations {
+    /// The figures of histograms: for each count, how many pixels.
+    #[must_use]
+    pub fn of<'a>(histograms: impl IntoIterator<Item = &'a BTreeMap<u16, u64>>) -> Self {
+        let mut all: BTreeMap<u16, u64> = BTreeMap::new();
+        for (count, pixels) in histograms.into_iter().flatten().filter(|(_, pixels)| **pixels > 0) {
+            *all.entry(*count).or_default() += pixels;
+        }
+        let half = all.values().sum::<u64>().div_ceil(2);
+        let mut seen = 0;
+        let median = all.iter().find(|(_, pixels)| {
+            seen += **pixels;
+            seen >= half
+        });
+        let first = |entry: Option<(&u16, &u64)>| entry.map(|(count, _)| *count);
+        Self { min: first(all.first_key_value()), median: first(median), max: first(all.last_key_value()) }
+    }
+}
+
+impl Report {
+    /// The report of a request whose scenes were linked so, before any task was done.
+    #[must_use]
+    pub fn of_linkage(mosaic: &str, linkage: &Linkage) -> Self {
+        let unusable = |scene: &mosaic::link::UnusableScene| Unusable {
+            scene: scene.linked.system_index.to_string(),
+            missing: scene.missing.clone(),
+        };
+        let superseded = |scene: &mosaic::link::SupersededScene| Superseded {
+            item: scene.scene.id.clone(),
+            by: scene.superseded_by.clone(),
+        };
+        Self {
+            mosaic: mosaic.to_owned(),
+            state: State::Complete,
+            scenes: SceneCounts {
+                found: linkage.found(),
+                linked: linkage.scenes.len(),
+                unlinked: linkage.unlinked.len(),
+                superseded: linkage.superseded.len(),
+                unusable: linkage.unusable.len(),
+            },
+            unlinked: linkage.unlinked.iter().map(|scene| scene.name().to_owned()).collect(),
+            superseded: linkage.superseded.iter().map(superseded).collect(),
+            unusable: linkage.unusable.iter().map(unusable).collect(),
+            tasks: TaskCounts::default(),
+            observations: Observations::default(),
+            bytes_read: 0,
+            seconds: 0.0,
+            failed: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn histogram<const N: usize>(pixels: [(u16, u64); N]) -> BTreeMap<u16, u64> {
+        pixels.into()
+    }
+
+    #[test]
+    fn the_median_is_the_lower_middle_over_all_tiles() {
+        let of = |h: &[BTreeMap<u16, u64>]| {
+            let o = Observations::of(h);
+            (o.min, o.median, o.max)
+        };
+        assert_eq!(of(&[]), (None, None, None));
+        assert_eq!(of(&[histogram([(3, 0)])]), (None, None, None));
+        assert_eq!(of(&[histogram([(0, 1), (4, 1)])]), (Some(0), Some(0), Some(4)));
+        assert_eq!(of(&[histogram([(0, 1), (4, 1)]), histogram([(2, 1)])]), (Some(0), Some(2), Some(4)));
+        assert_eq!(of(&[histogram([(1, 5)]), histogram([(1, 1), (9, 6)])]), (Some(1), Some(1), Some(9)));
+    }
+
+    #[test]
+    fn a_report_has_the_shape_that_is_promised() {
+        let report = Report::of_linkage("m", &Linkage::default());
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["state"], "complete");
+        assert_eq!(json["observations"], serde_json::json!({"min": null, "median": null, "max": null}));
+        assert_eq!(json["tasks"], serde_json::json!({"done": 0, "failed": 0, "reused": 0}));
+        for field in ["mosaic", "scenes", "unlinked", "bytes_read", "seconds", "failed"] {
+            assert!(json.get(field).is_some(), "{field}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What is told of an output tile beside its pixels.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::SystemIndex;
+
+/// What an output tile's artifact says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TileMeta {
+    /// How many pixels of the AOI have so many clear observations.
+    pub observations: BTreeMap<u16, u64>,
+    /// Scenes that gave a clear pixel to a composite that was read.
+    pub contributors: BTreeSet<SystemIndex>,
+}
