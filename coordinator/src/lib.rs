@@ -8,10 +8,4 @@
 //! ```
 
 pub mod catalogue;
-pub mod driver;
-mod finish;
-pub mod job;
-pub mod prepare;
 pub mod publish;
-pub mod services;
-pub mod table;

@@ -8,7 +8,6 @@
 //! A block's pixels are a function of the plan and the composites alone: how the output is cut into blocks changes
 //! nothing, as every centre is transformed for itself.
 
-mod copy;
 mod meta;
 mod place;
 mod sample;
@@ -17,7 +16,6 @@ use std::sync::Arc;
 
 pub use meta::TileMeta;
 
-use crate::aoi::Mask;
 use crate::composite::{Composite, Plane};
 use crate::grid::{GridError, PixelGrid, SUBTILE_PIXELS, Window, tile_grid};
 use crate::ids::TileId;
