@@ -4,8 +4,14 @@
 //! request ─► prepare (catalogue, link, plan) ─► table (pure) ◄─► services (gRPC) ◄─► workers
 //!                                                 │
 //!                                                 ▼
-//!                                              publish
+//!                                              finish ─► publish
 //! ```
 
 pub mod catalogue;
+pub mod driver;
+mod finish;
+pub mod job;
+pub mod prepare;
 pub mod publish;
+pub mod services;
+pub mod table;

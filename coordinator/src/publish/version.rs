@@ -84,6 +84,20 @@ impl Version {
     }
 }
 
+/// Whether a version could be written into `output` and take the name: asked before any work is done for it.
+///
+/// # Errors
+/// `Occupied`, `Full`, or what else the system says.
+pub fn check(output: &Path, name: &str) -> Result<(), PublishError> {
+    let versions = output.join(VERSIONS).join(name);
+    fs::create_dir_all(&versions).map_err(|e| PublishError::io(&versions, e))?;
+    let probe = versions.join(format!(".probe-{}", std::process::id()));
+    let probed = fs::write(&probe, b"room?");
+    let _ = fs::remove_file(&probe);
+    probed.map_err(|e| PublishError::io(&versions, e))?;
+    free_or_link(&output.join(name))
+}
+
 fn free_or_link(name: &Path) -> Result<(), PublishError> {
     match fs::symlink_metadata(name) {
         Ok(found) if found.is_symlink() => Ok(()),

@@ -8,6 +8,7 @@
 //! A block's pixels are a function of the plan and the composites alone: how the output is cut into blocks changes
 //! nothing, as every centre is transformed for itself.
 
+mod copy;
 mod meta;
 mod place;
 mod sample;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use meta::TileMeta;
 
+use crate::aoi::Mask;
 use crate::composite::{Composite, Plane};
 use crate::grid::{GridError, PixelGrid, SUBTILE_PIXELS, Window, tile_grid};
 use crate::ids::TileId;
