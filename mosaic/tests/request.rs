@@ -1,5 +1,8 @@
 //! Requests: what is read, what is refused, and in which words.
 
+// Helpers of tests are tests too; clippy knows only the functions marked so.
+#![allow(clippy::unwrap_used)]
+
 use mosaic::band::Band;
 use mosaic::request::{self, AoiSource, Crs, Dtype, Request, Resampling, SceneSource, ScoreBand, ScoreSource};
 use proptest::prelude::*;
