@@ -157,23 +157,23 @@ fn where_grids_lie_between_each_other_a_centre_on_an_edge_is_the_pixels_to_the_s
         ((a.0 - b.0) / 120.0).fract() != 0.0 || ((a.1 - b.1) / 120.0).fract() != 0.0
     };
     assert!(all.iter().any(|other| apart("33TVM", other.as_str())));
-    let aoi = Aoi::from_bbox([14.4, 45.8, 15.7, 46.4]).unwrap();
+    let aoi = Aoi::from_bbox([14.7, 45.8, 15.3, 46.1]).unwrap();
     let plan = plan_of(&request("{resolution: 120}"), &aoi, &all, 120.0, None);
-    assert!(check(&plan, &all, None, speckled) > 100_000);
+    assert!(check(&plan, &all, None, speckled) > 50_000);
 }
 
 #[test]
 fn the_hemispheres_are_one_zone() {
     let all = tiles(&["36NXF", "36NYF", "36MXE", "36MYE"]);
-    let aoi = Aoi::from_bbox([34.5, -0.3, 35.3, 0.3]).unwrap();
+    let aoi = Aoi::from_bbox([34.75, -0.12, 35.1, 0.12]).unwrap();
     for resolution in [60.0, 120.0] {
         let plan = plan_of(&request(&format!("{{resolution: {resolution}}}")), &aoi, &all, resolution, None);
-        assert!(check(&plan, &all, None, speckled) > 50_000);
+        assert!(check(&plan, &all, None, speckled) > 20_000);
     }
     let utm: Arc<dyn Projection> = Arc::new(Utm { zone: 36, south: true });
     let request = request("{crs: 'EPSG:32736', resolution: 60, tile_pixels: 900}");
     let plan = plan_of(&request, &aoi, &all, 60.0, Some(utm.as_ref()));
-    assert!(check(&plan, &all, Some(utm), speckled) > 500_000);
+    assert!(check(&plan, &all, Some(utm), speckled) > 200_000);
 }
 
 proptest! {

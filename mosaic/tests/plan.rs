@@ -8,9 +8,9 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mosaic::aoi::Aoi;
-use mosaic::grid::output::candidates;
+use mosaic::grid::output::{NATIVE_STEP, candidates, native_window};
 use mosaic::grid::utm::{forward, inverse};
-use mosaic::grid::{SUBTILE_PIXELS, footprint, tile_grid};
+use mosaic::grid::{SUBTILE_PIXELS, Window, footprint, tile_grid};
 use mosaic::ids::TileId;
 use mosaic::owner::Owners;
 use mosaic::plan::{self, Inputs, Plan, PlanError, SceneInput, tasks};
@@ -127,6 +127,27 @@ proptest! {
         let tiles = tiles(&some);
         let plan = plan_of(&request("{resolution: 60}"), &aoi, &tiles, 60.0, None);
         prop_assert_eq!(planned(&plan), native_by_pixel(&tiles, 60.0, &aoi));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn native_windows_hold_the_pixels_within_the_areas_bounds(aoi in area(12.2, 46.4), id in 0..3usize) {
+        let tile = tiles(&["33TUM", "33TTM", "32TQS"])[id];
+        let grid = tile_grid(tile, 60.0).unwrap();
+        let utm = Utm { zone: tile.zone(), south: false };
+        let mask = aoi.bounding_box().mask(&grid, &grid.window(), &utm).unwrap();
+        let rows: Vec<_> = (0..grid.height).map(|row| mask.runs(row, 0, grid.width)).collect();
+        let side = |first: Option<usize>, last: Option<usize>| {
+            Some((first? / NATIVE_STEP * NATIVE_STEP, ((last? / NATIVE_STEP + 1) * NATIVE_STEP).min(grid.width)))
+        };
+        let columns = || rows.iter().flatten();
+        let x = side(columns().map(|run| run.0).min(), columns().map(|run| run.1 - 1).max());
+        let y = side(rows.iter().position(|r| !r.is_empty()), rows.iter().rposition(|r| !r.is_empty()));
+        let want = x.zip(y).map(|((x0, x1), (y0, y1))| Window { x0, y0, width: x1 - x0, height: y1 - y0 });
+        prop_assert_eq!(native_window(tile, 60.0, &aoi).unwrap(), want);
     }
 }
 

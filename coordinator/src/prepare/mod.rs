@@ -89,8 +89,8 @@ pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, Prepar
         scenes,
         working_resolution,
         projection: match (&projection, &utm) {
-            (Some((projection, operation)), _) => Some((projection.as_ref(), Some(operation.clone()))),
-            (None, Some(utm)) => Some((utm, None)),
+            (Some((projection, operation)), _) => Some((projection.as_ref(), operation.clone())),
+            (None, Some(utm)) => Some((utm, String::new())),
             (None, None) => None,
         },
     })

@@ -24,8 +24,9 @@ pub struct Inputs<'a> {
     pub scenes: BTreeMap<TileId, Vec<SceneInput>>,
     /// Working resolution, metres.
     pub working_resolution: f64,
-    /// The output's CRS, where it is not native; by which PROJ operation it is reached, where that is no UTM zone.
-    pub projection: Option<(&'a dyn Projection, Option<String>)>,
+    /// The output's CRS, where it is not native, and by which PROJ operation it is reached: that is not asked for where
+    /// the CRS is a UTM zone.
+    pub projection: Option<(&'a dyn Projection, String)>,
 }
 
 /// A request that cannot be planned.
@@ -144,7 +145,7 @@ fn outputs(
         (Crs::Epsg(epsg), Some((projection, operation))) => {
             let placed: Result<Vec<_>, _> = shards.iter().map(|shard| Placed::new(shard, needs, *projection)).collect();
             let tiles = lattice::tiles(&request.grid, epsg, inputs.aoi, &placed?, owners, *projection)?;
-            (tiles, operation.clone())
+            (tiles, utm_of_epsg(epsg).is_none().then(|| operation.clone()))
         }
         _ => (native_tiles(inputs, shards)?, None),
     };
