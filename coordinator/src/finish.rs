@@ -8,7 +8,6 @@ use artifacts::{ArtifactStore, Kind};
 use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
-use mosaic::link::LinkedScene;
 use mosaic::plan::{Plan, Task, TaskKind};
 use mosaic::projection::ProjectionError;
 use mosaic::request::Crs;
@@ -115,7 +114,7 @@ pub fn publish(
         outputs,
         tiles,
         quicklook,
-        scenes: prepared.linkage.scenes.iter().map(provenance).collect(),
+        scenes: prepared.linkage.scenes.iter().map(SceneProvenance::from).collect(),
         projection: projection.as_deref(),
         report: &report,
         now: Timestamp::now(),
@@ -152,18 +151,5 @@ fn report(job: &Job, run: &Run, tiles: &[Option<MadeTile>]) -> Report {
         seconds: (run.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
         failed: run.failed.clone(),
         ..linked
-    }
-}
-
-fn provenance(linked: &LinkedScene) -> SceneProvenance {
-    let scene = &linked.scene;
-    SceneProvenance {
-        id: scene.id.clone(),
-        collection: scene.collection.clone(),
-        system_index: linked.system_index.clone(),
-        sensing_start: scene.sensing_start,
-        baseline: scene.baseline.clone(),
-        item_href: scene.self_href.clone(),
-        score: linked.score.properties.clone(),
     }
 }

@@ -4,7 +4,7 @@
 //! request ─► prepare (catalogue, link, plan) ─► table (pure) ◄─► services (gRPC) ◄─► workers
 //!                                                 │
 //!                                                 ▼
-//!                                              publish
+//!                                              finish ─► publish
 //! ```
 
 pub mod catalogue;

@@ -106,7 +106,7 @@ def stand_in(scl):
     return np.round(np.clip(score, 0, 1) * 10000).astype(np.uint16)
 
 
-def write(path, array, geotransform, description, scale, nodata=None):
+def write(path, array, geotransform, description, scale, nodata=None, model=None):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     tiff = gdal.GetDriverByName("GTiff").Create(
         path, array.shape[1], array.shape[0], 1, gdal.GDT_UInt16, ["COMPRESS=DEFLATE", "PREDICTOR=2"])
@@ -115,6 +115,8 @@ def write(path, array, geotransform, description, scale, nodata=None):
     tiff.SetSpatialRef(srs)
     tiff.SetGeoTransform(geotransform)
     tiff.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", description)
+    if model is not None:
+        tiff.SetMetadataItem("MODEL_VERSION", model)
     band = tiff.GetRasterBand(1)
     band.SetScale(scale)
     if nodata is not None:
@@ -228,7 +230,8 @@ def main(wheel_dir, out):
         for band, variable in BANDS.values():
             write(os.path.join(out, "scenes", item["id"], band + ".tif"), cube[variable][n], geotransform,
                   f"Sentinel-2 L2A {band} {date:%Y-%m-%d}, from PyPI nrt 0.2.1. {ATTRIBUTION}", 0.0001, 0)
-        write(os.path.join(out, "scores", key + ".tif"), stand_in(scl), geotransform, STAND_IN, 0.0001)
+        write(os.path.join(out, "scores", key + ".tif"), stand_in(scl), geotransform, STAND_IN, 0.0001,
+              model="stand-in made from SCL")
         items.append(item)
         keys[key] = date
     # Old-format scenes are linked by tile and start within half an hour: each must lead to one score alone.

@@ -39,6 +39,18 @@ impl Plane {
         }
     }
 
+    /// Copies `length` pixels of another plane of the same type, from `at` there to `to` here.
+    ///
+    /// # Panics
+    /// Where the types differ, or there are no such pixels.
+    pub fn copy(&mut self, to: usize, from: &Self, at: usize, length: usize) {
+        match (self, from) {
+            (Self::U16(a), Self::U16(b)) => a[to..to + length].copy_from_slice(&b[at..at + length]),
+            (Self::F32(a), Self::F32(b)) => a[to..to + length].copy_from_slice(&b[at..at + length]),
+            _ => panic!("planes of different types"),
+        }
+    }
+
     /// Appends another plane of the same type.
     ///
     /// # Panics

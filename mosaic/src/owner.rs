@@ -36,6 +36,28 @@ pub struct Owners {
     zones: Vec<Vec<ZoneReach>>,
 }
 
+/// A point of a UTM zone's plane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InZone {
+    /// The zone, 1 to 60.
+    pub zone: u8,
+    /// Metres.
+    pub easting: f64,
+    /// Metres from the equator, negative in the south.
+    pub northing: f64,
+}
+
+/// A point's owner, and the point in the owner's plane.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// The tile.
+    pub owner: TileId,
+    /// Metres.
+    pub easting: f64,
+    /// Metres from the equator, negative in the south.
+    pub northing: f64,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct ZoneReach {
     zone: u8,
@@ -89,24 +111,40 @@ impl Owners {
     /// it the one with the nearest centre, measured in that tile's own plane, else none.
     #[must_use]
     pub fn owner(&self, lon: f64, lat: f64) -> Option<TileId> {
+        self.place(lon, lat, None).map(|place| place.owner)
+    }
+
+    /// The owner and where the point lies in its plane; `known`, the point's place in one zone's plane, is taken as it
+    /// is: going around by longitude and latitude would move points off the edges that they lie on.
+    #[must_use]
+    pub fn place(&self, lon: f64, lat: f64, known: Option<InZone>) -> Option<Place> {
         if !(lon.is_finite() && (-90.0..=90.0).contains(&lat)) {
             return None;
         }
         let lon = normalise_longitude(lon);
         let own = zone_of(lon, lat);
-        let (easting, northing) = forward(own, lon, lat);
-        self.native_owner(own, easting, northing).or_else(|| self.foreign_owner(own, lon, lat))
+        let at = |zone: u8| match known {
+            Some(known) if known.zone == zone => (known.easting, known.northing),
+            _ => forward(zone, lon, lat),
+        };
+        let (easting, northing) = at(own);
+        if let Some(owner) = self.native_owner(own, easting, northing) {
+            return Some(Place { owner, easting, northing });
+        }
+        let owner = self.foreign_owner(own, (lon, lat), at)?;
+        let (easting, northing) = at(owner.zone());
+        Some(Place { owner, easting, northing })
     }
 
     /// The nearest tile of any other zone whose footprint holds the point.
     #[cold]
-    fn foreign_owner(&self, own: u8, lon: f64, lat: f64) -> Option<TileId> {
+    fn foreign_owner(&self, own: u8, (lon, lat): (f64, f64), at: impl Fn(u8) -> (f64, f64)) -> Option<TileId> {
         let reaching = self.zones[degree(lat)].iter().filter(|reach| {
             let from_middle = normalise_longitude(lon - central_meridian(reach.zone));
             reach.zone != own && reach.west <= from_middle && from_middle <= reach.east
         });
         let nearest = reaching.filter_map(|reach| {
-            let (easting, northing) = forward(reach.zone, lon, lat);
+            let (easting, northing) = at(reach.zone);
             self.nearest(&Square::of(reach.zone, easting, northing), easting, northing)
         });
         nearest.min_by(nearer).map(|(_, tile)| tile)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// A span of UTC time, end exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{start, end}")]
 pub struct Period {
     /// First instant inside.
     #[serde(deserialize_with = "instant")]

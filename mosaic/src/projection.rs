@@ -1,6 +1,7 @@
 //! Between a CRS's plane and longitude and latitude: UTM by our own formulae, all else behind the same trait.
 
 use crate::grid::utm::{FALSE_NORTHING_SOUTH, forward, inverse};
+use crate::owner::InZone;
 
 /// A projection that failed as a whole, as against a point outside of its domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,12 @@ pub struct Utm {
 }
 
 impl Utm {
+    /// A point given with its EPSG code's northing.
+    #[must_use]
+    pub fn in_zone(&self, x: f64, y: f64) -> InZone {
+        InZone { zone: self.zone, easting: x, northing: y - self.false_northing() }
+    }
+
     /// What to add to an equator-relative northing, metres.
     #[must_use]
     pub fn false_northing(&self) -> f64 {

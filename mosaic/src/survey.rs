@@ -1,5 +1,6 @@
 //! What a plan needs to know of the world outside: how rasters lie, and how CRSs project. GDAL and PROJ implement it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::projection::{Projection, ProjectionError};
@@ -21,7 +22,13 @@ pub struct RasterSurvey {
     pub height: usize,
     /// Width and height of a block.
     pub block: (usize, usize),
+    /// What the file says of itself, by name; of its metadata only what scores are known to tell.
+    pub tags: BTreeMap<String, String>,
 }
+
+/// What a score may tell of itself (Earth Engine's names).
+pub const SCORE_TAGS: [&str; 4] =
+    ["MODEL_VERSION", "PROCESSING_SOFTWARE_VERSION", "NO_CONTEXT_FRACTION", "SOURCE_PRODUCT_ID"];
 
 /// Looks at rasters' headers, and chooses coordinate operations.
 pub trait Survey: Send + Sync {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mosaic::projection::{Projection, ProjectionError};
-use mosaic::survey::{RasterSurvey, Survey};
+use mosaic::survey::{RasterSurvey, SCORE_TAGS, Survey};
 
 use crate::project;
 use crate::read::{Layout, RasterBand};
@@ -15,8 +15,9 @@ pub struct Library;
 impl Survey for Library {
     fn raster(&self, href: &str, band: Option<&str>) -> Result<RasterSurvey, String> {
         let raster = RasterBand::open(href, band).map_err(|e| e.problem)?;
+        let tags = raster.tags(&SCORE_TAGS);
         let Layout { epsg, wkt, geotransform, width, height, block, .. } = raster.into_layout();
-        Ok(RasterSurvey { epsg, has_crs: wkt.is_some(), wkt, geotransform, width, height, block })
+        Ok(RasterSurvey { epsg, has_crs: wkt.is_some(), wkt, geotransform, width, height, block, tags })
     }
 
     fn projection(&self, crs: &str, area: [f64; 4]) -> Result<(Arc<dyn Projection>, String), ProjectionError> {

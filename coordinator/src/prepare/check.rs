@@ -15,13 +15,17 @@ use super::PrepareError;
 /// The whole world, in degrees.
 const WORLD: [f64; 4] = [-180.0, -90.0, 180.0, 90.0];
 
-/// Looks at the header of every linked score. One that cannot be opened is left to the tasks, which name it.
-pub fn scores(request: &Request, scenes: &[LinkedScene], survey: &dyn Survey) -> Result<(), PrepareError> {
+/// Looks at the header of every linked score, and notes what it says of itself where the catalogue does not. One that
+/// cannot be opened is left to the tasks, which name it.
+pub fn scores(request: &Request, scenes: &mut [LinkedScene], survey: &dyn Survey) -> Result<(), PrepareError> {
     let mut planes = Planes { survey, known: HashMap::new() };
     let mut faults = Vec::new();
     for linked in scenes {
-        let href = &linked.score.href;
-        let Ok(found) = survey.raster(href, Some(request.scores.band.name())) else { continue };
+        let href = linked.score.href.clone();
+        let Ok(found) = survey.raster(&href, Some(request.scores.band.name())) else { continue };
+        for (tag, value) in &found.tags {
+            linked.score.properties.entry(tag.clone()).or_insert_with(|| value.clone().into());
+        }
         let problem = if found.has_crs {
             match planes.meets(linked, request, &found) {
                 Ok(true) => continue,

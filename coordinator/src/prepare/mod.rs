@@ -64,8 +64,8 @@ pub fn link_only(request: &Request) -> Result<(Aoi, Vec<TileId>, Linkage), Prepa
 /// # Errors
 /// Everything that is wrong with the request and what it names.
 pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, PrepareError> {
-    let (aoi, tiles, linkage) = link_only(&request)?;
-    check::scores(&request, &linkage.scenes, survey)?;
+    let (aoi, tiles, mut linkage) = link_only(&request)?;
+    check::scores(&request, &mut linkage.scenes, survey)?;
     let working_resolution = working_resolution(&request, &linkage.scenes, survey)?;
     let mut scenes: BTreeMap<TileId, Vec<SceneInput>> = BTreeMap::new();
     for linked in &linkage.scenes {
@@ -89,8 +89,8 @@ pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, Prepar
         scenes,
         working_resolution,
         projection: match (&projection, &utm) {
-            (Some((projection, operation)), _) => Some((projection.as_ref(), Some(operation.clone()))),
-            (None, Some(utm)) => Some((utm, None)),
+            (Some((projection, operation)), _) => Some((projection.as_ref(), operation.clone())),
+            (None, Some(utm)) => Some((utm, String::new())),
             (None, None) => None,
         },
     })

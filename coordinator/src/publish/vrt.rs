@@ -43,7 +43,8 @@ pub fn vrts(outputs: &Outputs, tiles: &[&OutputTile]) -> Vec<Vrt> {
 fn dataset(outputs: &Outputs, tiles: &[&OutputTile]) -> Option<String> {
     let grid = union(tiles)?;
     let mut xml = format!("<VRTDataset rasterXSize=\"{}\" rasterYSize=\"{}\">\n", grid.width, grid.height);
-    line(&mut xml, 1, &format!("<SRS dataAxisToSRSAxisMapping=\"1,2\">EPSG:{}</SRS>", grid.epsg));
+    // No mapping of axes: GDAL then takes x as easting, whatever the authority's order.
+    line(&mut xml, 1, &format!("<SRS>EPSG:{}</SRS>", grid.epsg));
     let transform = grid.geotransform().map(|v| v.to_string()).join(", ");
     line(&mut xml, 1, &format!("<GeoTransform>{transform}</GeoTransform>"));
     let names = outputs.bands.iter().map(|band| (band.name(), Some(*band))).chain([("count", None)]);

@@ -2,7 +2,7 @@
 
 use super::Aoi;
 use super::index::LonLatBox;
-use crate::grid::{PixelGrid, Window, normalise_longitude};
+use crate::grid::{Bounds, PixelGrid, Window, normalise_longitude};
 use crate::projection::{Projection, ProjectionError};
 
 /// The classification starts with cells of this many pixels a side ...
@@ -53,6 +53,29 @@ impl Mask {
     /// A row's pixels from the west.
     pub fn row(&self, row: usize) -> impl Iterator<Item = bool> + '_ {
         (0..self.width).map(move |column| self.get(column, row))
+    }
+
+    /// The runs of pixels of a row that lie in the area, between two columns: first column, and the one after the last.
+    #[must_use]
+    pub fn runs(&self, row: usize, start: usize, end: usize) -> Vec<(usize, usize)> {
+        let words = &self.words[row * self.words_per_row..][..self.words_per_row];
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        let mut at = start;
+        while at < end {
+            let word = words[at / 64] >> (at % 64);
+            let outside = (word.trailing_zeros() as usize).min(64 - at % 64);
+            if outside > 0 {
+                at += outside;
+                continue;
+            }
+            let next = (at + word.trailing_ones() as usize).min(end);
+            match runs.last_mut() {
+                Some(run) if run.1 == at => run.1 = next,
+                _ => runs.push((at, next)),
+            }
+            at = next;
+        }
+        runs
     }
 
     /// How many pixels lie in the area.
@@ -113,6 +136,18 @@ impl Aoi {
             }
         }
         Ok(work.mask)
+    }
+
+    /// Whether all the ground of a rectangle of a projection's plane lies in the area, or all of it outside, if that
+    /// is certain.
+    ///
+    /// # Errors
+    /// The projection as a whole fails.
+    pub fn uniform(&self, b: &Bounds, projection: &dyn Projection) -> Result<Option<bool>, ProjectionError> {
+        let (mut x, mut y): (Vec<f64>, Vec<f64>) = b.rim(PIECES as u32).unzip();
+        projection.to_lonlat(&mut x, &mut y)?;
+        let certain = hull(&x, &y).filter(|hull| !self.index.any_edge(hull, |_| true));
+        Ok(certain.map(|_| self.contains(x[0], y[0])))
     }
 }
 

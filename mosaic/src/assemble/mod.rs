@@ -1,21 +1,23 @@
 //! From composites to the pixels of an output tile: whose pixel is it, and which value has it there.
 //!
 //! ```text
-//! block of the output ─► in the AOI? ─► owner ─► position on the owner's grid ─► sample of the owner's composite
+//! block of the output ─► in the AOI? ─┬─► owner ─► position on the owner's grid ─► sample of the owner's composite
+//!                                     └─► native, on the owner's own grid: copies of rows
 //! ```
 //!
 //! A block's pixels are a function of the plan and the composites alone: how the output is cut into blocks changes
 //! nothing, as every centre is transformed for itself.
 
+mod copy;
 mod meta;
 mod place;
 mod sample;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use meta::TileMeta;
 
+use crate::aoi::Mask;
 use crate::composite::{Composite, Plane};
 use crate::grid::{GridError, PixelGrid, SUBTILE_PIXELS, Window, tile_grid};
 use crate::ids::TileId;
@@ -63,12 +65,21 @@ pub struct Block {
     pub owned: Vec<bool>,
 }
 
+/// The owners' grids, in order of tile: few enough to be found faster than by hashing.
+struct Grids(Vec<(TileId, PixelGrid)>);
+
+impl Grids {
+    fn get(&self, tile: TileId) -> Option<&PixelGrid> {
+        self.0.binary_search_by_key(&tile, |(tile, _)| *tile).ok().map(|at| &self.0[at].1)
+    }
+}
+
 /// Assembles the blocks of one output tile.
 pub struct Assembler<'a> {
     outputs: &'a Outputs,
     tile: &'a OutputTile,
     owners: Owners,
-    grids: HashMap<TileId, PixelGrid>,
+    grids: Grids,
     projection: Arc<dyn Projection>,
     /// For each band of the output, its place in the composites.
     order: Vec<usize>,
@@ -86,7 +97,7 @@ impl<'a> Assembler<'a> {
     ) -> Result<Self, AssembleError<std::convert::Infallible>> {
         let owners = Owners::new(tile.owners.iter().copied());
         let grid = |tile: &TileId| Ok((*tile, tile_grid(*tile, outputs.working_resolution)?));
-        let grids = tile.owners.iter().map(grid).collect::<Result<_, GridError>>()?;
+        let grids = Grids(owners.tiles().iter().map(grid).collect::<Result<_, GridError>>()?);
         let mut sorted = outputs.bands.clone();
         sorted.sort_unstable();
         let order = outputs.bands.iter().filter_map(|band| sorted.binary_search(band).ok()).collect();
@@ -117,15 +128,48 @@ impl<'a> Assembler<'a> {
             projection: self.projection.as_ref(),
             shapes: self.outputs.resampling == Resampling::Average,
         };
-        let inside: Vec<bool> = (0..window.height).flat_map(|row| mask.row(row)).collect();
-        let placed = placer.place(window, &inside)?;
-        let mut sampler = Sampler { composites, grids: &self.grids, order: &self.order, last: None };
-        for (pixel, placed) in placed.iter().enumerate() {
-            let Some(placed) = placed else { continue };
-            block.owned[pixel] = true;
-            sampler.sample(self.outputs.resampling, placed, pixel, &mut block).map_err(AssembleError::Composite)?;
+        let mut sampler = Sampler::new(composites, &self.grids, &self.order);
+        let Some(zone) = placer.zone.filter(|_| placer.native) else {
+            self.transform((window, window), &mask, &placer, &mut sampler, &mut block)?;
+            return Ok(block);
+        };
+        for piece in self.pieces(window, zone) {
+            if let Some(from) = self.copied_from(&piece, zone) {
+                let copied = self.copy((window, &piece), &mask, from, &mut sampler, &mut block);
+                copied.map_err(AssembleError::Composite)?;
+            } else {
+                self.transform((window, &piece), &mask, &placer, &mut sampler, &mut block)?;
+            }
         }
         Ok(block)
+    }
+
+    /// Places and samples each pixel of a piece of the block.
+    fn transform<C: Composites>(
+        &self,
+        (window, piece): (&Window, &Window),
+        mask: &Mask,
+        placer: &Placer<'_>,
+        sampler: &mut Sampler<'_, C>,
+        block: &mut Block,
+    ) -> Result<(), AssembleError<C::Error>> {
+        let (mut inside, mut placed) = (Vec::new(), Vec::new());
+        let (left, top) = (piece.x0 - window.x0, piece.y0 - window.y0);
+        for row in 0..piece.height {
+            inside.clear();
+            inside.extend((0..piece.width).map(|column| mask.get(left + column, top + row)));
+            if !inside.contains(&true) {
+                continue;
+            }
+            placer.row(piece, row, &inside, &mut placed)?;
+            for (column, placed) in placed.iter().enumerate() {
+                let Some(placed) = placed else { continue };
+                let pixel = (top + row) * window.width + left + column;
+                block.owned[pixel] = true;
+                sampler.sample(self.outputs.resampling, placed, pixel, block).map_err(AssembleError::Composite)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,13 @@
 //! Whose pixel is it, and where does its centre lie on the owner's grid.
 
-use std::collections::HashMap;
-
+use super::Grids;
 use crate::grid::utm::{FALSE_NORTHING_SOUTH, forward};
 use crate::grid::{PixelGrid, Window};
 use crate::ids::TileId;
-use crate::owner::Owners;
+use crate::owner::{Owners, Place};
 use crate::projection::{Projection, ProjectionError, Utm};
 
-/// A pixel's place: its owner, and its centre and corners there.
+/// A pixel's place: its owner, and its centre and shape there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placed {
     /// The tile that owns the pixel.
@@ -31,7 +30,7 @@ pub struct Placer<'a> {
     /// Who owns what.
     pub owners: &'a Owners,
     /// The owners' grids.
-    pub grids: &'a HashMap<TileId, PixelGrid>,
+    pub grids: &'a Grids,
     /// The output CRS.
     pub projection: &'a dyn Projection,
     /// Whether the pixels' shapes are needed; else they are left as points.
@@ -39,95 +38,85 @@ pub struct Placer<'a> {
 }
 
 impl Placer<'_> {
-    /// The place of every pixel of a window for which `inside` holds and that has an owner, row-major.
-    pub fn place(&self, window: &Window, inside: &[bool]) -> Result<Vec<Option<Placed>>, ProjectionError> {
-        let mut placed = Vec::with_capacity(window.pixels());
-        for row in 0..window.height {
-            let wanted = &inside[row * window.width..(row + 1) * window.width];
-            match self.zone {
-                Some(zone) if self.native => self.place_native(window, row, wanted, zone, &mut placed),
-                _ => self.place_row(window, row, wanted, &mut placed)?,
-            }
+    /// The places of a window's row, of those pixels for which `inside` holds and that have an owner.
+    pub fn row(
+        &self,
+        window: &Window,
+        row: usize,
+        inside: &[bool],
+        placed: &mut Vec<Option<Placed>>,
+    ) -> Result<(), ProjectionError> {
+        placed.clear();
+        match self.zone {
+            Some(zone) if self.native => self.native_row(window, row, inside, zone, placed),
+            _ => self.any_row(window, row, inside, placed)?,
         }
-        Ok(placed)
+        Ok(())
     }
 
     /// In the tile's own zone throughout: nothing is transformed.
-    fn place_native(&self, window: &Window, row: usize, wanted: &[bool], zone: Utm, placed: &mut Vec<Option<Placed>>) {
-        placed.extend(wanted.iter().enumerate().map(|(column, wanted)| {
-            let (e, n) = self.grid.centre(window.x0 + column, window.y0 + row);
-            let n = n - zone.false_northing();
-            let owner = wanted.then(|| self.owners.native_owner(zone.zone, e, n)).flatten()?;
-            Some(self.placed(owner, e, n, self.same_zone_step(owner)))
+    fn native_row(&self, window: &Window, row: usize, inside: &[bool], zone: Utm, placed: &mut Vec<Option<Placed>>) {
+        placed.extend(inside.iter().enumerate().map(|(column, inside)| {
+            let (x, y) = self.grid.centre(window.x0 + column, window.y0 + row);
+            let (easting, northing) = (x, y - zone.false_northing());
+            let owner = inside.then(|| self.owners.native_owner(zone.zone, easting, northing)).flatten()?;
+            self.placed(Place { owner, easting, northing }, self.same_zone_step(owner))
         }));
     }
 
     /// In any CRS: owners by longitude and latitude, each in its own plane.
-    fn place_row(
+    fn any_row(
         &self,
         window: &Window,
         row: usize,
-        wanted: &[bool],
+        inside: &[bool],
         placed: &mut Vec<Option<Placed>>,
     ) -> Result<(), ProjectionError> {
-        let y = window.y0 + row;
-        let centres = self.line(window, |grid, column| grid.centre(window.x0 + column, y))?;
+        let centre = |column: usize| self.grid.centre(window.x0 + column, window.y0 + row);
+        let line = |dx: f64, dy: f64| -> Result<Vec<(f64, f64)>, ProjectionError> {
+            let moved = |column| (centre(column).0 + dx, centre(column).1 + dy);
+            let (mut x, mut y): (Vec<f64>, Vec<f64>) = (0..window.width).map(moved).unzip();
+            self.projection.to_lonlat(&mut x, &mut y)?;
+            Ok(x.into_iter().zip(y).collect())
+        };
+        let centres = line(0.0, 0.0)?;
         // Half a pixel towards the east and the south: the pixel's shape.
         let half = self.grid.resolution / 2.0;
-        let shifted = |dx: f64, dy: f64| {
-            let moved = move |grid: &PixelGrid, column| {
-                let (x, y) = grid.centre(window.x0 + column, y);
-                (x + dx, y + dy)
-            };
-            if self.shapes { self.line(window, moved) } else { Ok(centres.clone()) }
-        };
-        let (east, south) = (shifted(half, 0.0)?, shifted(0.0, -half)?);
-        placed.extend(wanted.iter().enumerate().map(|(column, wanted)| {
+        let sides = if self.shapes { Some((line(half, 0.0)?, line(0.0, -half)?)) } else { None };
+        placed.extend(inside.iter().enumerate().map(|(column, inside)| {
             let (lon, lat) = centres[column];
-            let owner = wanted.then(|| self.owners.owner(lon, lat)).flatten()?;
-            let (x, y_centre) = self.grid.centre(window.x0 + column, y);
-            let (e, n) = self.in_plane_of(owner, (x, y_centre), (lon, lat));
-            let to = |(lon, lat): (f64, f64)| self.on_grid(owner, forward(owner.zone(), lon, lat));
-            let at = self.on_grid(owner, (e, n));
-            let twice = |(c, r): (f64, f64)| (2.0 * (c - at.0), 2.0 * (r - at.1));
-            Some(Placed { owner, at, step: [twice(to(east[column])), twice(to(south[column]))] })
+            let (x, y) = centre(column);
+            let known = self.zone.map(|zone| zone.in_zone(x, y));
+            let place = inside.then(|| self.owners.place(lon, lat, known)).flatten()?;
+            let step = match &sides {
+                Some(_) if known.is_some_and(|known| known.zone == place.owner.zone()) => {
+                    self.same_zone_step(place.owner)
+                }
+                Some((east, south)) => [self.towards(&place, east[column])?, self.towards(&place, south[column])?],
+                None => [(0.0, 0.0); 2],
+            };
+            self.placed(place, step)
         }));
         Ok(())
     }
 
-    /// Longitude and latitude of positions along a row of the window.
-    fn line(
-        &self,
-        window: &Window,
-        at: impl Fn(&PixelGrid, usize) -> (f64, f64),
-    ) -> Result<Vec<(f64, f64)>, ProjectionError> {
-        let (mut x, mut y): (Vec<f64>, Vec<f64>) = (0..window.width).map(|column| at(self.grid, column)).unzip();
-        self.projection.to_lonlat(&mut x, &mut y)?;
-        Ok(x.into_iter().zip(y).collect())
-    }
-
-    /// A centre in the owner's plane, equator-relative. Where the output's CRS is that zone already its coordinates
-    /// are taken as they are: going around by longitude and latitude would move centres off the edges they lie on.
-    fn in_plane_of(&self, owner: TileId, (x, y): (f64, f64), (lon, lat): (f64, f64)) -> (f64, f64) {
-        match self.zone {
-            Some(zone) if zone.zone == owner.zone() => (x, y - zone.false_northing()),
-            _ => forward(owner.zone(), lon, lat),
-        }
+    /// The way to half a pixel's distance from a place, doubled.
+    fn towards(&self, place: &Place, (lon, lat): (f64, f64)) -> Option<(f64, f64)> {
+        let resolution = self.grids.get(place.owner)?.resolution;
+        let (e, n) = forward(place.owner.zone(), lon, lat);
+        Some((2.0 * (e - place.easting) / resolution, 2.0 * (place.northing - n) / resolution))
     }
 
     fn same_zone_step(&self, owner: TileId) -> [(f64, f64); 2] {
-        let scale = self.grids.get(&owner).map_or(1.0, |grid| self.grid.resolution / grid.resolution);
+        let scale = self.grids.get(owner).map_or(1.0, |grid| self.grid.resolution / grid.resolution);
         [(scale, 0.0), (0.0, scale)]
     }
 
-    fn placed(&self, owner: TileId, e: f64, n: f64, step: [(f64, f64); 2]) -> Placed {
-        Placed { owner, at: self.on_grid(owner, (e, n)), step }
-    }
-
-    /// Column and row of an equator-relative position on a tile's grid.
-    fn on_grid(&self, owner: TileId, (e, n): (f64, f64)) -> (f64, f64) {
-        let Some(grid) = self.grids.get(&owner) else { return (f64::NAN, f64::NAN) };
+    fn placed(&self, place: Place, step: [(f64, f64); 2]) -> Option<Placed> {
+        let Place { owner, easting, northing } = place;
+        let grid = self.grids.get(owner)?;
         let south = if owner.is_south() { FALSE_NORTHING_SOUTH } else { 0.0 };
-        ((e - grid.ulx) / grid.resolution, (grid.uly - south - n) / grid.resolution)
+        let at = ((easting - grid.ulx) / grid.resolution, (grid.uly - south - northing) / grid.resolution);
+        Some(Placed { owner, at, step })
     }
 }

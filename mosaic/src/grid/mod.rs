@@ -126,10 +126,34 @@ impl Window {
         self.width * self.height
     }
 
+    /// The window in four parts, as equal as can be; fewer where it is a single row or column. None of a window of one
+    /// pixel, or none.
+    pub fn quarters(&self) -> impl Iterator<Item = Self> + use<> {
+        let halves = |start: usize, length: usize| {
+            let first = length.div_ceil(2);
+            [(start, first), (start + first, length - first)]
+        };
+        let (columns, rows) = (halves(self.x0, self.width), halves(self.y0, self.height));
+        let part = move |i: usize| {
+            let ((x0, width), (y0, height)) = (columns[i % 2], rows[i / 2]);
+            Self { x0, y0, width, height }
+        };
+        let whole = self.pixels();
+        (0..4).map(part).filter(move |part| part.pixels() > 0 && part.pixels() < whole)
+    }
+
     /// Whether the window holds a pixel.
     #[must_use]
     pub fn holds(&self, column: usize, row: usize) -> bool {
         (self.x0..self.x1()).contains(&column) && (self.y0..self.y1()).contains(&row)
+    }
+
+    /// The smallest window that holds both.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let (x0, y0) = (self.x0.min(other.x0), self.y0.min(other.y0));
+        let (x1, y1) = (self.x1().max(other.x1()), self.y1().max(other.y1()));
+        Self { x0, y0, width: x1 - x0, height: y1 - y0 }
     }
 
     /// The pixels that two windows of one grid share, if any.
@@ -165,6 +189,27 @@ impl Bounds {
             max_y: self.max_y.min(other.max_y),
         };
         (both.min_x < both.max_x && both.min_y < both.max_y).then_some(both)
+    }
+
+    /// Points along the outline, each side cut in `pieces` of equal length; the first is not repeated.
+    pub fn rim(&self, pieces: u32) -> impl Iterator<Item = (f64, f64)> + use<> {
+        let Self { min_x, min_y, max_x, max_y } = *self;
+        (0..4 * pieces).map(move |i| {
+            let t = f64::from(i % pieces) / f64::from(pieces);
+            let (x, y) = (t * (max_x - min_x), t * (max_y - min_y));
+            match i / pieces {
+                0 => (min_x + x, max_y),
+                1 => (max_x, max_y - y),
+                2 => (max_x - x, min_y),
+                _ => (min_x, min_y + y),
+            }
+        })
+    }
+
+    /// The rectangle and all that lies within a distance of its sides.
+    #[must_use]
+    pub fn widened(&self, by: f64) -> Self {
+        Self { min_x: self.min_x - by, min_y: self.min_y - by, max_x: self.max_x + by, max_y: self.max_y + by }
     }
 
     /// The smallest rectangle that holds both.

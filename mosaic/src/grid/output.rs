@@ -27,20 +27,30 @@ const MOST_TILES: u128 = 10_000_000;
 pub fn native_window(tile: TileId, resolution: f64, aoi: &Aoi) -> Result<Option<Window>, GridError> {
     let grid = tile_grid(tile, resolution)?;
     let utm = Utm { zone: tile.zone(), south: tile.is_south() };
+    let (area, whole) = (aoi.bounding_box(), grid.window());
     // Our own formulae never fail as a whole.
-    let Ok(mask) = aoi.bounding_box().mask(&grid, &grid.window(), &utm) else { return Ok(None) };
-    let in_row = |row: &usize| mask.row(*row).any(|inside| inside);
-    let in_column = |column: &usize| (0..grid.height).any(|row| mask.get(*column, row));
-    let (Some(top), Some(bottom)) = ((0..grid.height).find(in_row), (0..grid.height).rfind(in_row)) else {
-        return Ok(None);
+    let uniform = |window: &Window| area.uniform(&grid.bounds(window), &utm).ok().flatten();
+    let blocks = || blocks(&whole);
+    let certain = if uniform(&whole) == Some(true) { Some(whole) } else { None };
+    let certain = certain.or_else(|| blocks().filter(|b| uniform(b) == Some(true)).reduce(|a, b| a.union(&b)));
+    let needed = |found: Option<Window>, block: Window| {
+        let known = found.is_some_and(|found| found.intersection(&block) == Some(block));
+        let adds = !known
+            && uniform(&block) != Some(false)
+            && area.mask(&grid, &block, &utm).is_ok_and(|mask| mask.count() > 0);
+        if adds { Some(found.map_or(block, |found| found.union(&block))) } else { found }
     };
-    let (Some(left), Some(right)) = ((0..grid.width).find(in_column), (0..grid.width).rfind(in_column)) else {
-        return Ok(None);
+    Ok(blocks().fold(certain, needed))
+}
+
+/// The blocks of [`NATIVE_STEP`] that a window is made of.
+fn blocks(window: &Window) -> impl Iterator<Item = Window> + use<> {
+    let Window { width, height, .. } = *window;
+    let block = move |x0, y0| {
+        let side = |start: usize, length: usize| NATIVE_STEP.min(length - start);
+        Window { x0, y0, width: side(x0, width), height: side(y0, height) }
     };
-    let down = |pixel: usize| pixel / NATIVE_STEP * NATIVE_STEP;
-    let up = |pixel: usize, side: usize| ((pixel / NATIVE_STEP + 1) * NATIVE_STEP).min(side);
-    let (x0, y0) = (down(left), down(top));
-    Ok(Some(Window { x0, y0, width: up(right, grid.width) - x0, height: up(bottom, grid.height) - y0 }))
+    (0..height).step_by(NATIVE_STEP).flat_map(move |y0| (0..width).step_by(NATIVE_STEP).map(move |x0| block(x0, y0)))
 }
 
 /// A square of the output lattice of an `EPSG:n` request: column = floor(x / S), row = floor(y / S), counted upwards

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::needed::Needs;
+use super::lattice::{self, Placed};
+use super::needed::{Needs, Output};
 use super::{CompositeRef, OutputTile, Outputs, Plan, Recipe, SceneInput, TileShard};
 use crate::aoi::Aoi;
-use crate::grid::output::{CandidatesError, candidates, native_window};
+use crate::grid::output::{CandidatesError, native_window};
 use crate::grid::{self, Bounds, GridError, PixelGrid, Window};
 use crate::ids::{Key, TileId};
 use crate::owner::Owners;
 use crate::period::Period;
-use crate::projection::{Projection, ProjectionError};
+use crate::projection::{Projection, ProjectionError, utm_of_epsg};
 use crate::request::{Crs, Request};
 
 /// What a plan is made of.
@@ -23,8 +24,9 @@ pub struct Inputs<'a> {
     pub scenes: BTreeMap<TileId, Vec<SceneInput>>,
     /// Working resolution, metres.
     pub working_resolution: f64,
-    /// The output's CRS, where it is not native; by which PROJ operation it is reached, where that is no UTM zone.
-    pub projection: Option<(&'a dyn Projection, Option<String>)>,
+    /// The output's CRS, where it is not native, and by which PROJ operation it is reached: that is not asked for where
+    /// the CRS is a UTM zone.
+    pub projection: Option<(&'a dyn Projection, String)>,
 }
 
 /// A request that cannot be planned.
@@ -39,25 +41,37 @@ pub enum PlanError {
     /// The output tiles cannot be listed.
     #[error(transparent)]
     Candidates(#[from] CandidatesError),
+    /// The catalogue gave what was not asked for.
+    #[error("scene {scene} was sensed outside of {period}")]
+    OutsidePeriod {
+        /// Its item.
+        scene: String,
+        /// The request's period.
+        period: Period,
+    },
 }
 
 /// Builds the plan of a request.
 ///
 /// # Errors
-/// Where the grid does not suit the area, or the area cannot be transformed.
-pub fn build(inputs: Inputs<'_>) -> Result<Plan, PlanError> {
+/// Where the grid does not suit the area, the area cannot be transformed, or a scene lies outside of the period.
+pub fn build(mut inputs: Inputs<'_>) -> Result<Plan, PlanError> {
+    inputs.scenes.retain(|_, scenes| !scenes.is_empty());
     let request = inputs.request;
     let slices = request.slice.map_or_else(|| vec![request.period], |length| length.slices(&request.period));
     let owners = Owners::new(inputs.scenes.keys().copied());
-    let ratio = request.grid.resolution / inputs.working_resolution;
-    let needs =
-        Needs::new(inputs.aoi, &owners, request.grid.crs, inputs.working_resolution, request.grid.resampling, ratio);
+    let output = Output {
+        projection: projection(&inputs)?,
+        resolution: request.grid.resolution,
+        resampling: request.grid.resampling,
+    };
+    let needs = Needs::new(inputs.aoi, &owners, output);
     let mut shards = Vec::new();
     for (tile, scenes) in &inputs.scenes {
-        let scenes = sorted(scenes, &slices);
+        let scenes = sorted(scenes, &slices, request.period)?;
         shards.push(shard(*tile, scenes, &inputs, &needs)?);
     }
-    let outputs = outputs(&inputs, &shards, &owners)?;
+    let outputs = outputs(&inputs, &shards, &owners, &needs)?;
     Ok(Plan {
         name: request.name.clone(),
         request: Key::of("clearmosaic request", request),
@@ -68,14 +82,27 @@ pub fn build(inputs: Inputs<'_>) -> Result<Plan, PlanError> {
     })
 }
 
+/// The output's projection; none where it is native.
+fn projection<'a>(inputs: &Inputs<'a>) -> Result<Option<&'a dyn Projection>, ProjectionError> {
+    match (inputs.request.grid.crs, &inputs.projection) {
+        (Crs::Native, _) => Ok(None),
+        (Crs::Epsg(_), Some((projection, _))) => Ok(Some(*projection)),
+        (Crs::Epsg(epsg), None) => Err(ProjectionError(format!("EPSG:{epsg}: no operation was chosen"))),
+    }
+}
+
 /// The scenes by datatake, the chunks of a datatake by `system:index`; each with its slice.
-fn sorted(scenes: &[SceneInput], slices: &[Period]) -> Vec<SceneInput> {
+fn sorted(scenes: &[SceneInput], slices: &[Period], period: Period) -> Result<Vec<SceneInput>, PlanError> {
     let mut scenes = scenes.to_vec();
     scenes.sort_by(|a, b| (&a.datatake, &a.system_index, &a.id).cmp(&(&b.datatake, &b.system_index, &b.id)));
     for scene in &mut scenes {
-        scene.slice = slices.partition_point(|slice| slice.end <= scene.datatake.start);
+        let start = scene.datatake.start;
+        scene.slice = slices.partition_point(|slice| slice.end <= start);
+        if !slices.get(scene.slice).is_some_and(|slice| slice.contains(start)) {
+            return Err(PlanError::OutsidePeriod { scene: scene.id.clone(), period });
+        }
     }
-    scenes
+    Ok(scenes)
 }
 
 fn shard(
@@ -95,24 +122,36 @@ fn shard(
         min_observations: request.median.min_observations,
     };
     let grid = grid::tile_grid(tile, inputs.working_resolution)?;
-    let mut shard = TileShard { tile, grid, recipe, scenes, subtiles: Vec::new() };
+    let needs = needs.of_tile(tile, &grid)?;
+    let mut needed = Vec::new();
     for at in grid::subtiles(inputs.working_resolution)? {
-        if needs.window(tile, &shard.grid, &at.window)? {
-            shard.add_subtile(at, request.slice.is_some());
+        if needs.window(&at.window)? {
+            needed.push(at);
         }
     }
+    let mut shard = TileShard { tile, grid, recipe, scenes, subtiles: Vec::new() };
+    shard.add_subtiles(needed, request.slice.is_some());
     Ok(shard)
 }
 
-fn outputs(inputs: &Inputs<'_>, shards: &[TileShard], owners: &Owners) -> Result<Outputs, PlanError> {
+fn outputs(
+    inputs: &Inputs<'_>,
+    shards: &[TileShard],
+    owners: &Owners,
+    needs: &Needs<'_>,
+) -> Result<Outputs, PlanError> {
     let request = inputs.request;
-    let tiles = match (request.grid.crs, &inputs.projection) {
-        (Crs::Epsg(epsg), Some((projection, _))) => lattice_tiles(inputs, shards, owners, epsg, *projection)?,
-        _ => native_tiles(inputs, shards)?,
+    let (tiles, operation) = match (request.grid.crs, &inputs.projection) {
+        (Crs::Epsg(epsg), Some((projection, operation))) => {
+            let placed: Result<Vec<_>, _> = shards.iter().map(|shard| Placed::new(shard, needs, *projection)).collect();
+            let tiles = lattice::tiles(&request.grid, epsg, inputs.aoi, &placed?, owners, *projection)?;
+            (tiles, utm_of_epsg(epsg).is_none().then(|| operation.clone()))
+        }
+        _ => (native_tiles(inputs, shards)?, None),
     };
     Ok(Outputs {
         crs: request.grid.crs,
-        operation: inputs.projection.as_ref().and_then(|(_, operation)| operation.clone()),
+        operation,
         resampling: request.grid.resampling,
         dtype: request.median.dtype,
         bands: request.bands.clone(),
@@ -139,7 +178,7 @@ fn native_tiles(inputs: &Inputs<'_>, shards: &[TileShard]) -> Result<Vec<OutputT
         let reach = 16.0 * inputs.working_resolution;
         let owners = neighbours.iter().map(|shard| shard.tile).collect();
         let takes = |other: &TileShard, window: &Window| {
-            widened(in_zone(&other.grid, window), reach).intersection(&bounds).is_some()
+            in_zone(&other.grid, window).widened(reach).intersection(&bounds).is_some()
         };
         let inputs = composites(&neighbours, takes);
         tiles.push(OutputTile { id: shard.tile.to_string(), native: Some(shard.tile), grid, owners, inputs });
@@ -149,13 +188,9 @@ fn native_tiles(inputs: &Inputs<'_>, shards: &[TileShard]) -> Result<Vec<OutputT
 
 /// A window's edges, northings counted from the equator, so that both halves of a zone are one plane.
 fn in_zone(grid: &PixelGrid, window: &Window) -> Bounds {
-    let shift = crate::projection::utm_of_epsg(grid.epsg).map_or(0.0, |utm| utm.false_northing());
+    let shift = utm_of_epsg(grid.epsg).map_or(0.0, |utm| utm.false_northing());
     let bounds = grid.bounds(window);
     Bounds { min_y: bounds.min_y - shift, max_y: bounds.max_y - shift, ..bounds }
-}
-
-fn widened(b: Bounds, by: f64) -> Bounds {
-    Bounds { min_x: b.min_x - by, min_y: b.min_y - by, max_x: b.max_x + by, max_y: b.max_y + by }
 }
 
 fn composites(shards: &[&TileShard], takes: impl Fn(&TileShard, &Window) -> bool) -> Vec<CompositeRef> {
@@ -166,128 +201,4 @@ fn composites(shards: &[&TileShard], takes: impl Fn(&TileShard, &Window) -> bool
             .collect::<Vec<_>>()
     };
     shards.iter().flat_map(of_shard).collect()
-}
-
-/// The tiles of the lattice through the CRS's origin that own a pixel.
-fn lattice_tiles(
-    inputs: &Inputs<'_>,
-    shards: &[TileShard],
-    owners: &Owners,
-    epsg: u32,
-    projection: &dyn Projection,
-) -> Result<Vec<OutputTile>, PlanError> {
-    let spec = &inputs.request.grid;
-    let side = f64::from(spec.tile_pixels) * spec.resolution;
-    let reach = 16.0 * inputs.working_resolution.max(spec.resolution);
-    let mut placed: Vec<(&TileShard, Vec<Option<Bounds>>)> = Vec::new();
-    for shard in shards {
-        let bounds = |planned: &super::SubTilePlan| outline_bounds(&shard.grid, &planned.at.window, projection);
-        placed.push((shard, shard.subtiles.iter().map(bounds).collect::<Result<_, _>>()?));
-    }
-    let mut tiles = Vec::new();
-    for candidate in candidates(inputs.aoi, projection, side)? {
-        let grid = candidate.grid(epsg, spec.resolution, spec.tile_pixels as usize);
-        let bounds = widened(grid.bounds(&grid.window()), reach);
-        let mut taken = Vec::new();
-        for (shard, subtiles) in &placed {
-            let meets = |b: &Option<Bounds>| b.is_some_and(|b| b.intersection(&bounds).is_some());
-            let met = shard.subtiles.iter().zip(subtiles).filter(|(_, b)| meets(b));
-            taken.extend(met.map(|(planned, _)| CompositeRef {
-                tile: shard.tile,
-                at: planned.at,
-                key: planned.composite.clone(),
-            }));
-        }
-        if taken.is_empty() || !owns_a_pixel(&grid, inputs.aoi, owners, projection)? {
-            continue;
-        }
-        let owners = owners_near(&grid, owners, projection)?;
-        tiles.push(OutputTile { id: candidate.to_string(), native: None, grid, owners, inputs: taken });
-    }
-    Ok(tiles)
-}
-
-/// The bounds of a tile's window in another plane; none where it lies outside of that plane's domain.
-fn outline_bounds(
-    grid: &PixelGrid,
-    window: &Window,
-    projection: &dyn Projection,
-) -> Result<Option<Bounds>, ProjectionError> {
-    const PIECES: usize = 8;
-    let own = crate::projection::utm_of_epsg(grid.epsg)
-        .ok_or_else(|| ProjectionError(format!("EPSG:{} is no UTM zone", grid.epsg)))?;
-    let b = grid.bounds(window);
-    let along = |from: f64, to: f64, i: usize| from + (to - from) * i as f64 / PIECES as f64;
-    let (mut x, mut y): (Vec<f64>, Vec<f64>) = (0..=PIECES)
-        .flat_map(|i| {
-            let (x, y) = (along(b.min_x, b.max_x, i), along(b.min_y, b.max_y, i));
-            [(x, b.min_y), (x, b.max_y), (b.min_x, y), (b.max_x, y)]
-        })
-        .unzip();
-    own.to_lonlat(&mut x, &mut y)?;
-    projection.from_lonlat(&mut x, &mut y)?;
-    let finite = x.iter().zip(&y).filter(|(x, y)| x.is_finite() && y.is_finite());
-    let point = |(x, y): (&f64, &f64)| Bounds { min_x: *x, min_y: *y, max_x: *x, max_y: *y };
-    Ok(finite.map(point).reduce(|a, b| a.union(&b)))
-}
-
-/// Looks at the pixels of an output tile, sparsely first, until one lies in the area and has an owner.
-fn owns_a_pixel(
-    grid: &PixelGrid,
-    aoi: &Aoi,
-    owners: &Owners,
-    projection: &dyn Projection,
-) -> Result<bool, ProjectionError> {
-    const CELL: usize = 512;
-    for stride in [CELL, 16, 1] {
-        for y0 in (0..grid.height).step_by(CELL) {
-            for x0 in (0..grid.width).step_by(CELL) {
-                let (width, height) = (CELL.min(grid.width - x0), CELL.min(grid.height - y0));
-                let window = Window { x0, y0, width, height };
-                if owns_in(grid, &window, stride, aoi, owners, projection)? {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-    Ok(false)
-}
-
-fn owns_in(
-    grid: &PixelGrid,
-    window: &Window,
-    stride: usize,
-    aoi: &Aoi,
-    owners: &Owners,
-    projection: &dyn Projection,
-) -> Result<bool, ProjectionError> {
-    let mask = aoi.mask(grid, window, projection)?;
-    if mask.count() == 0 {
-        return Ok(false);
-    }
-    for row in (0..window.height).step_by(stride) {
-        let wanted = (0..window.width).step_by(stride).filter(|column| mask.get(*column, row));
-        let (mut x, mut y): (Vec<f64>, Vec<f64>) =
-            wanted.map(|column| grid.centre(window.x0 + column, window.y0 + row)).unzip();
-        projection.to_lonlat(&mut x, &mut y)?;
-        if x.iter().zip(&y).any(|(lon, lat)| owners.owner(*lon, *lat).is_some()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The tiles whose footprints meet an output tile: only they can own a pixel of it.
-fn owners_near(grid: &PixelGrid, owners: &Owners, projection: &dyn Projection) -> Result<Vec<TileId>, PlanError> {
-    let bounds = grid.bounds(&grid.window());
-    let mut near = Vec::new();
-    for tile in owners.tiles() {
-        // A coarse grid of the whole footprint: its outline is all that matters here.
-        let footprint = grid::tile_grid(*tile, 60.0)?;
-        let meets = outline_bounds(&footprint, &footprint.window(), projection)?;
-        if meets.is_some_and(|b| widened(b, 16.0 * grid.resolution).intersection(&bounds).is_some()) {
-            near.push(*tile);
-        }
-    }
-    Ok(near)
 }

@@ -13,6 +13,8 @@
 //! a task needs only name its shard.
 
 mod build;
+mod claim;
+mod lattice;
 mod needed;
 mod output;
 mod shard;

@@ -1,138 +1,179 @@
 //! Which sub-tiles are needed: those that own a pixel of the mosaic, or lie in a resampling halo.
+//!
+//! Where the mosaic's pixels are the tile's own, exactly those. Elsewhere a window is needed unless it is certain that
+//! no point of it or of its halo is the tile's and in the area: a few more than there must be, never fewer.
 
+use super::claim::{Claim, Contender};
 use crate::aoi::Aoi;
-use crate::grid::{PixelGrid, SUBTILE_PIXELS, Window};
+use crate::grid::utm::{forward, inverse};
+use crate::grid::{Bounds, PixelGrid, Window};
 use crate::ids::TileId;
 use crate::owner::Owners;
 use crate::projection::{Projection, ProjectionError, Utm};
-use crate::request::{Crs, Resampling};
+use crate::request::Resampling;
 
-/// What decides whether a sub-tile is needed.
+/// The search ends at cells of this many working pixels a side.
+const SMALLEST_CELL: usize = 8;
+
+/// What decides whether sub-tiles are needed.
 pub struct Needs<'a> {
-    /// The area.
-    pub aoi: &'a Aoi,
-    /// The tiles with a linked scene.
-    pub owners: &'a Owners,
-    /// The output's CRS.
-    pub crs: Crs,
-    /// How far around a sub-tile the mosaic may take its pixels from, in working pixels; none where the mosaic's
-    /// pixels are the composite's own.
-    pub halo: Option<usize>,
+    aoi: &'a Aoi,
+    owners: &'a Owners,
+    contenders: Vec<Contender>,
+    output: Output<'a>,
 }
 
-/// Lattice on which a window is looked over where the mosaic's pixels are not the tile's own, in working pixels.
-const STRIDE: usize = 8;
+/// The output grid, as far as it decides what is read.
+#[derive(Clone, Copy)]
+pub struct Output<'a> {
+    /// The output's CRS; none where it is native.
+    pub projection: Option<&'a dyn Projection>,
+    /// Pixel size, units of the CRS.
+    pub resolution: f64,
+    /// How composites come to it.
+    pub resampling: Resampling,
+}
+
+/// The same for the sub-tiles of one tile.
+pub struct TileNeeds<'a> {
+    aoi: &'a Aoi,
+    owners: &'a Owners,
+    native: bool,
+    tile: TileId,
+    grid: PixelGrid,
+    utm: Utm,
+    claim: Option<Claim>,
+    /// How far around its pixels the mosaic takes values from, in working pixels; none where the mosaic's pixels are
+    /// the tile's own.
+    reach: Option<usize>,
+}
 
 impl<'a> Needs<'a> {
-    /// What decides, for an output grid; `ratio` is the output's resolution over the working resolution.
+    /// What decides, for an output grid.
     #[must_use]
-    pub fn new(
-        aoi: &'a Aoi,
-        owners: &'a Owners,
-        crs: Crs,
-        resolution: f64,
-        resampling: Resampling,
-        ratio: f64,
-    ) -> Self {
-        // All tile origins of a zone lie on multiples of 60 m: their grids coincide where the resolution divides that.
-        let coincident = crs == Crs::Native && (60.0 / resolution).fract() == 0.0;
-        let reach = match resampling {
+    pub fn new(aoi: &'a Aoi, owners: &'a Owners, output: Output<'a>) -> Self {
+        Self { aoi, owners, contenders: Contender::all(owners.tiles()), output }
+    }
+
+    /// What decides for a tile's sub-tiles; the grid is the whole tile's.
+    ///
+    /// # Errors
+    /// Where the output's CRS cannot be transformed.
+    pub fn of_tile(&self, tile: TileId, grid: &PixelGrid) -> Result<TileNeeds<'a>, ProjectionError> {
+        let native = self.output.projection.is_none();
+        Ok(TileNeeds {
+            aoi: self.aoi,
+            owners: self.owners,
+            native,
+            tile,
+            grid: *grid,
+            utm: Utm { zone: tile.zone(), south: tile.is_south() },
+            claim: Claim::new(tile, &self.contenders, native),
+            reach: if native && coincide(grid.resolution) { None } else { Some(self.reach(tile, grid)?) },
+        })
+    }
+
+    /// How many working pixels away from a pixel's centre its value may come from, and one for rounding.
+    fn reach(&self, tile: TileId, grid: &PixelGrid) -> Result<usize, ProjectionError> {
+        Ok(1 + match self.output.resampling {
             Resampling::Nearest => 0,
             Resampling::Bilinear => 1,
             Resampling::Cubic => 2,
-            Resampling::Average => ratio.ceil().clamp(1.0, 10_000.0) as usize,
-        };
-        Self { aoi, owners, crs, halo: (!coincident).then_some(reach + STRIDE) }
+            Resampling::Average => (self.half_pixel(tile, grid)? / grid.resolution).ceil() as usize,
+        })
     }
 
+    /// Half the extent of the largest of the output's pixels along the tile's axes, metres, with a quarter to spare.
+    fn half_pixel(&self, tile: TileId, grid: &PixelGrid) -> Result<f64, ProjectionError> {
+        let Some(projection) = self.output.projection else { return Ok(self.output.resolution) };
+        let utm = Utm { zone: tile.zone(), south: tile.is_south() };
+        let b = grid.bounds(&grid.window());
+        let lattice = (0..25).map(|i| (f64::from(i % 5) / 4.0, f64::from(i / 5) / 4.0));
+        let at = |(u, v)| (b.min_x + u * (b.max_x - b.min_x), b.min_y + v * (b.max_y - b.min_y));
+        let (mut x, mut y): (Vec<f64>, Vec<f64>) = lattice.map(at).unzip();
+        utm.to_lonlat(&mut x, &mut y)?;
+        projection.from_lonlat(&mut x, &mut y)?;
+        let moved = |dx: f64, dy: f64| -> Result<Vec<(f64, f64)>, ProjectionError> {
+            let mut x: Vec<f64> = x.iter().map(|x| x + dx).collect();
+            let mut y: Vec<f64> = y.iter().map(|y| y + dy).collect();
+            projection.to_lonlat(&mut x, &mut y)?;
+            Ok(x.iter().zip(&y).map(|(lon, lat)| forward(utm.zone, *lon, *lat)).collect())
+        };
+        let step = self.output.resolution;
+        let (here, east, south) = (moved(0.0, 0.0)?, moved(step, 0.0)?, moved(0.0, -step)?);
+        let half = |i: usize| {
+            let along = |h: f64, e: f64, s: f64| ((e - h).abs() + (s - h).abs()) / 2.0;
+            along(here[i].0, east[i].0, south[i].0).max(along(here[i].1, east[i].1, south[i].1))
+        };
+        let halves = (0..here.len()).map(half).filter(|half| half.is_finite());
+        Ok(1.25 * halves.fold(0.0, f64::max).min(crate::grid::TILE_SIZE_M))
+    }
+}
+
+/// Whether the grids of all tiles of a zone coincide: their origins lie on multiples of 60 m. Not where a resolution is
+/// such that the centres' coordinates are rounded.
+fn coincide(resolution: f64) -> bool {
+    (60.0 / resolution).fract() == 0.0 && (1024.0 * resolution).fract() == 0.0
+}
+
+impl TileNeeds<'_> {
     /// Whether the mosaic takes a pixel from a window of the tile.
     ///
     /// # Errors
     /// Where the tile's plane cannot be transformed.
-    pub fn window(&self, tile: TileId, grid: &PixelGrid, window: &Window) -> Result<bool, ProjectionError> {
-        let utm = Utm { zone: tile.zone(), south: tile.is_south() };
-        if self.is_anothers(tile, grid, window, utm) {
-            return Ok(false);
-        }
-        match self.halo {
-            None => self.owns_own(tile, grid, window, utm),
-            Some(halo) => self.owns_near(tile, grid, &widened(grid, window, halo), utm),
-        }
+    pub fn window(&self, window: &Window) -> Result<bool, ProjectionError> {
+        let Some(claim) = &self.claim else { return Ok(false) };
+        self.search(claim, &self.widened(window), false)
     }
 
-    /// Whether the window lies whole within the 100 km square of another tile that has a linked scene, in a request
-    /// whose zones are not mixed: the quick answer for most of what tiles share with their neighbours.
-    fn is_anothers(&self, tile: TileId, grid: &PixelGrid, window: &Window, utm: Utm) -> bool {
-        let corner = |column: usize, row: usize| {
-            let (e, n) = grid.centre(column, row);
-            self.owners.native_owner(utm.zone, e, n - utm.false_northing()).filter(|_| self.crs == Crs::Native)
-        };
-        let margin = self.halo.unwrap_or(0);
-        let window = widened(grid, window, margin);
-        let corners = [
-            corner(window.x0, window.y0),
-            corner(window.x1() - 1, window.y0),
-            corner(window.x0, window.y1() - 1),
-            corner(window.x1() - 1, window.y1() - 1),
-        ];
-        let Some(owner) = corners[0].filter(|owner| *owner != tile) else { return false };
-        let square = owner.square();
-        let holds = |column: usize, row: usize| {
-            let (e, n) = grid.centre(column, row);
-            crate::grid::Square::of(utm.zone, e, n - utm.false_northing()) == square
-        };
-        corners.iter().all(|corner| *corner == Some(owner))
-            && holds(window.x0, window.y0)
-            && holds(window.x1() - 1, window.y1() - 1)
+    /// A window and its halo, within the tile.
+    pub fn widened(&self, window: &Window) -> Window {
+        let (margin, grid) = (self.reach.unwrap_or(0), &self.grid);
+        let (x0, y0) = (window.x0.saturating_sub(margin), window.y0.saturating_sub(margin));
+        let (x1, y1) = ((window.x1() + margin).min(grid.width), (window.y1() + margin).min(grid.height));
+        Window { x0, y0, width: x1 - x0, height: y1 - y0 }
     }
 
-    /// The mosaic's pixels are the tile's own: looks at pixels, sparsely first, until one is found.
-    fn owns_own(&self, tile: TileId, grid: &PixelGrid, window: &Window, utm: Utm) -> Result<bool, ProjectionError> {
-        let mask = self.aoi.mask(grid, window, &utm)?;
-        if mask.count() == 0 {
+    /// Looks at the middle of a cell, then into its quarters, unless it is certain that there is nothing to be found;
+    /// `inside`: the cell is known to lie in the area.
+    fn search(&self, claim: &Claim, cell: &Window, inside: bool) -> Result<bool, ProjectionError> {
+        if self.takes(cell.x0 + cell.width / 2, cell.y0 + cell.height / 2) {
+            return Ok(true);
+        }
+        let bounds = self.grid.bounds(cell);
+        if !claim.near(self.middle(&bounds), (bounds.max_x - bounds.min_x).hypot(bounds.max_y - bounds.min_y) / 2.0) {
             return Ok(false);
         }
-        let owned = |column: usize, row: usize| {
-            let (e, n) = grid.centre(window.x0 + column, window.y0 + row);
-            mask.get(column, row) && self.owners.native_owner(utm.zone, e, n - utm.false_northing()) == Some(tile)
-        };
-        Ok([SUBTILE_PIXELS / 4, 32, 1].into_iter().any(|stride| {
-            (0..window.height).step_by(stride).any(|r| (0..window.width).step_by(stride).any(|c| owned(c, r)))
-        }))
-    }
-
-    /// The mosaic's pixels lie between the tile's own: looks over a lattice of the widened window.
-    fn owns_near(&self, tile: TileId, grid: &PixelGrid, window: &Window, utm: Utm) -> Result<bool, ProjectionError> {
-        if self.aoi.mask(grid, window, &utm)?.count() == 0 {
+        let certain = if inside { Some(true) } else { self.aoi.uniform(&bounds, &self.utm)? };
+        if certain == Some(false) {
             return Ok(false);
         }
-        let columns: Vec<usize> = lattice(window.width).map(|c| window.x0 + c).collect();
-        for row in lattice(window.height) {
-            let (mut x, mut y): (Vec<f64>, Vec<f64>) =
-                columns.iter().map(|column| grid.centre(*column, window.y0 + row)).unzip();
-            let owned = if self.crs == Crs::Native {
-                let shift = utm.false_northing();
-                x.iter().zip(&y).any(|(e, n)| self.owners.native_owner(utm.zone, *e, n - shift) == Some(tile))
-            } else {
-                utm.to_lonlat(&mut x, &mut y)?;
-                x.iter().zip(&y).any(|(lon, lat)| self.owners.owner(*lon, *lat) == Some(tile))
-            };
-            if owned {
+        if cell.width <= SMALLEST_CELL && cell.height <= SMALLEST_CELL {
+            return Ok(self.reach.is_some() || self.takes_any(cell));
+        }
+        for quarter in cell.quarters() {
+            if self.search(claim, &quarter, certain == Some(true))? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
-}
 
-/// Every `STRIDE`th index, and the last.
-fn lattice(length: usize) -> impl Iterator<Item = usize> + Clone {
-    (0..length.saturating_sub(1)).step_by(STRIDE).chain(length.checked_sub(1))
-}
+    fn middle(&self, b: &Bounds) -> (f64, f64) {
+        (f64::midpoint(b.min_x, b.max_x), f64::midpoint(b.min_y, b.max_y) - self.utm.false_northing())
+    }
 
-/// A window and a margin around it, within the grid.
-fn widened(grid: &PixelGrid, window: &Window, margin: usize) -> Window {
-    let (x0, y0) = (window.x0.saturating_sub(margin), window.y0.saturating_sub(margin));
-    let (x1, y1) = ((window.x1() + margin).min(grid.width), (window.y1() + margin).min(grid.height));
-    Window { x0, y0, width: x1 - x0, height: y1 - y0 }
+    /// Whether the centre of a pixel of the tile is the tile's and in the area.
+    fn takes(&self, column: usize, row: usize) -> bool {
+        let (e, n) = self.grid.centre(column, row);
+        let n = n - self.utm.false_northing();
+        let (lon, lat) = inverse(self.utm.zone, e, n);
+        let owner =
+            || if self.native { self.owners.native_owner(self.utm.zone, e, n) } else { self.owners.owner(lon, lat) };
+        self.aoi.contains(lon, lat) && owner() == Some(self.tile)
+    }
+
+    fn takes_any(&self, cell: &Window) -> bool {
+        (cell.y0..cell.y1()).any(|row| (cell.x0..cell.x1()).any(|column| self.takes(column, row)))
+    }
 }

@@ -53,7 +53,7 @@ pub struct Outputs {
     pub working_resolution: f64,
     /// The area.
     pub aoi: Aoi,
-    /// The output tiles in order of id.
+    /// The output tiles: by MGRS tile, or by column and row of the lattice.
     pub tiles: Vec<OutputTile>,
 }
 

@@ -1,5 +1,7 @@
 //! One MGRS tile's share of the plan: what its workers must know, and nothing else.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::ALGORITHM;
@@ -107,7 +109,8 @@ struct PartialKey<'a> {
     bands: &'a [Band],
     threshold: f64,
     score_band: ScoreBand,
-    scenes: Vec<SceneKey<'a>>,
+    /// Digest of the scenes: a tile's sub-tiles share it.
+    scenes: &'a Key,
 }
 
 #[derive(Serialize)]
@@ -125,10 +128,15 @@ impl TileShard {
         self.scenes.iter().filter(move |scene| slice.is_none_or(|s| scene.slice == s))
     }
 
-    /// Key of the partial of a sub-tile over the scenes of one slice, or of all.
+    /// Digest of the scenes of one slice, or of all.
     #[must_use]
-    pub fn partial_key(&self, at: &SubTile, slice: Option<usize>) -> Key {
-        let scenes = self.scenes_of(slice).map(SceneInput::key).collect();
+    pub fn scenes_key(&self, slice: Option<usize>) -> Key {
+        Key::of("clearmosaic scenes", &self.scenes_of(slice).map(SceneInput::key).collect::<Vec<_>>())
+    }
+
+    /// Key of the partial of a sub-tile over the scenes of this digest.
+    #[must_use]
+    pub fn partial_key(&self, at: &SubTile, scenes: &Key) -> Key {
         Key::of(
             "clearmosaic partial",
             &PartialKey {
@@ -158,21 +166,21 @@ impl TileShard {
         )
     }
 
-    /// Adds a sub-tile with its keys: a partial per slice that holds a scene where `sliced`, else none.
-    pub fn add_subtile(&mut self, at: SubTile, sliced: bool) {
-        let mut slices: Vec<usize> = self.scenes.iter().map(|scene| scene.slice).collect();
-        slices.sort_unstable();
-        slices.dedup();
-        let partials: Vec<PartialPlan> = if sliced {
-            let plan = |slice| PartialPlan { slice, key: self.partial_key(&at, Some(slice)) };
-            slices.into_iter().map(plan).collect()
+    /// Adds sub-tiles with their keys: a partial per slice that holds a scene where `sliced`, else none.
+    pub fn add_subtiles(&mut self, subtiles: impl IntoIterator<Item = SubTile>, sliced: bool) {
+        let slices: BTreeSet<usize> = self.scenes.iter().map(|scene| scene.slice).collect();
+        let digests: Vec<(Option<usize>, Key)> = if sliced {
+            slices.into_iter().map(|slice| (Some(slice), self.scenes_key(Some(slice)))).collect()
         } else {
-            Vec::new()
+            vec![(None, self.scenes_key(None))]
         };
-        let inputs =
-            if sliced { partials.iter().map(|p| p.key.clone()).collect() } else { vec![self.partial_key(&at, None)] };
-        let composite = self.composite_key(inputs);
-        self.subtiles.push(SubTilePlan { at, composite, partials });
+        for at in subtiles {
+            let keys: Vec<Key> = digests.iter().map(|(_, scenes)| self.partial_key(&at, scenes)).collect();
+            let kept = digests.iter().zip(&keys);
+            let partials =
+                kept.filter_map(|((slice, _), key)| Some(PartialPlan { slice: (*slice)?, key: key.clone() })).collect();
+            self.subtiles.push(SubTilePlan { at, composite: self.composite_key(keys), partials });
+        }
     }
 }
 

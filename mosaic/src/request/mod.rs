@@ -20,7 +20,7 @@ use crate::period::{Period, SliceLength};
 
 /// A mosaic to make.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a request: version, name, aoi, period, bands, scenes, scores, output")]
 pub struct Request {
     /// Version of this format: 1.
     #[schemars(range(min = 1, max = 1))]
@@ -42,7 +42,7 @@ pub struct Request {
     #[schemars(with = "Option<String>", regex(pattern = "^P[0-9]+[DMY]$"))]
     pub slice: Option<SliceLength>,
     /// Bands in the mosaic's order, no duplicates.
-    #[schemars(with = "Vec<sources::BandSchema>")]
+    #[schemars(with = "Vec<sources::BandSchema>", length(min = 1), extend("uniqueItems" = true))]
     pub bands: Vec<Band>,
     /// Which scenes of the catalogue to leave out.
     #[serde(default, skip_serializing_if = "Filter::is_empty")]
@@ -63,7 +63,7 @@ pub struct Request {
 
 /// Which scenes of the catalogue to leave out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "{cloud_cover_max, platforms, orbits}")]
 pub struct Filter {
     /// Scenes whose catalogue says more cloud than this (percent) are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ impl Filter {
 /// Where the scores are, and which are good enough.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "sources::ScoreFields")]
-#[schemars(!try_from)]
+#[schemars(!try_from, extend("unevaluatedProperties" = false))]
 pub struct Scores {
     /// Where the scores are: exactly one of `template`, `items`, `stac`, `earth_engine`.
     #[serde(flatten)]
@@ -111,7 +111,7 @@ fn one() -> f64 {
 
 /// How the median is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "{dtype, min_observations}")]
 pub struct Median {
     /// `uint16` rounds half up; `float32` keeps the half.
     pub dtype: Dtype,
@@ -149,10 +149,10 @@ impl Dtype {
 
 /// The mosaic's pixel grid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "{crs, resolution, tile_pixels, resampling}")]
 pub struct Grid {
     /// `native` (each MGRS tile on its own grid) or `EPSG:n`.
-    #[schemars(with = "String", regex(pattern = "^(native|EPSG:[0-9]+)$"))]
+    #[schemars(with = "String", regex(pattern = "^(native|(EPSG|epsg):[0-9]+)$"))]
     pub crs: Crs,
     /// Pixel size in units of the CRS.
     pub resolution: f64,

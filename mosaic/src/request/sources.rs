@@ -12,6 +12,7 @@ use crate::ids::TileId;
 /// Where the mosaic is.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(deny_unknown_fields)]
 pub enum AoiSource {
     /// A GeoJSON file.
     File(String),
@@ -85,7 +86,7 @@ impl<'de> Deserialize<'de> for AoiSource {
 
 /// A STAC API and the collection to search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{url, collection}")]
 pub struct StacApi {
     /// Root of the API.
     pub url: String,
@@ -109,7 +110,7 @@ pub enum SceneSource {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a source, {items: items.json} say")]
 struct SceneFields {
     items: Option<String>,
     stac: Option<StacApi>,
@@ -147,7 +148,7 @@ pub enum ScoreSource {
 
 /// The fields of `scores`, any of the sources.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a source, {template: scores/{system_index}.tif} say")]
 pub(super) struct ScoreFields {
     template: Option<String>,
     items: Option<String>,

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::{AoiSource, Crs, Request, SceneSource, ScoreSource};
-use crate::grid::TILE_SIZE_M;
+use crate::aoi::Aoi;
+use crate::grid;
+use crate::link::ScoreTemplate;
 
 /// One thing that is wrong: the field, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +63,18 @@ impl Request {
         match &self.aoi {
             AoiSource::File(path) => faults.check(!path.is_empty(), "aoi", || "empty: name a GeoJSON file".into()),
             AoiSource::Tiles { tiles } => faults.check(!tiles.is_empty(), "aoi.tiles", || "empty: name a tile".into()),
-            AoiSource::Point { radius, .. } => {
+            AoiSource::Point { point: [lon, lat], radius } => {
                 let ok = radius.is_finite() && *radius > 0.0;
                 faults.check(ok, "aoi.radius", || format!("{radius} m: write more than 0"));
+                if let (true, Err(error)) = (ok, Aoi::from_point(*lon, *lat, *radius)) {
+                    faults.check(false, "aoi.point", || error.to_string());
+                }
             }
-            AoiSource::Bbox { .. } => {}
+            AoiSource::Bbox { bbox } => {
+                if let Err(error) = Aoi::from_bbox(*bbox) {
+                    faults.check(false, "aoi.bbox", || error.to_string());
+                }
+            }
         }
     }
 
@@ -97,20 +106,30 @@ impl Request {
         }
         if let Some(platforms) = &self.filter.platforms {
             faults.check(!platforms.is_empty(), "filter.platforms", || "empty: name a platform".into());
+            for name in platforms {
+                let known = name.to_ascii_lowercase().starts_with("sentinel-2");
+                faults.check(known, "filter.platforms", || format!("`{name}`: write them as sentinel-2a"));
+            }
         }
     }
 
     fn check_sources(&self, faults: &mut Faults) {
         const REMOTE: &str = "remote archives are not read yet: use `items`, a file or a catalogue on disk";
         if let SceneSource::Items(path) = &self.scenes {
+            faults.check(!path.is_empty(), "scenes.items", || "empty: name a file".into());
             faults.check(!is_remote(path), "scenes.items", || REMOTE.into());
         } else {
             faults.check(false, "scenes", || REMOTE.into());
         }
         match &self.scores.source {
-            ScoreSource::Template(path) => faults.check(!is_remote(path), "scores.template", || {
-                "remote archives are not read yet: use a path on disk".into()
-            }),
+            ScoreSource::Template(path) => {
+                faults.check(!is_remote(path), "scores.template", || {
+                    "remote archives are not read yet: use a path on disk".into()
+                });
+                if let Err(error) = ScoreTemplate::parse(path) {
+                    faults.check(false, "scores.template", || error.to_string());
+                }
+            }
             ScoreSource::Items(path) => faults.check(!is_remote(path), "scores.items", || REMOTE.into()),
             _ => faults.check(false, "scores", || "remote archives are not read yet: use `template` or `items`".into()),
         }
@@ -127,10 +146,9 @@ impl Request {
     fn check_grid(&self, faults: &mut Faults) {
         let resolution = self.grid.resolution;
         let positive = resolution.is_finite() && resolution > 0.0;
-        faults.check(positive, "grid.resolution", || format!("{resolution}: write more than 0"));
+        faults.check(positive, "grid.resolution", || format!("{resolution}: write a number above 0"));
         if positive && self.grid.crs == Crs::Native {
-            let pixels = TILE_SIZE_M / resolution;
-            faults.check(pixels.fract() == 0.0, "grid.resolution", || {
+            faults.check(grid::subtiles(resolution).is_ok(), "grid.resolution", || {
                 format!("{resolution} m does not divide a tile's 109,800 m: use 10, 20, 60 or 120, say")
             });
         }

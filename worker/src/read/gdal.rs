@@ -2,6 +2,8 @@
 //!
 //! A dataset belongs to the thread that opened it. Errors of GDAL come as values: its messages are not printed.
 
+use std::collections::BTreeMap;
+
 use gdal::raster::{GdalDataType, ResampleAlg};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
@@ -50,6 +52,13 @@ impl RasterBand {
         let index = choose(&dataset, href, name)?;
         let (layout, masked) = layout(&dataset, index, href)?;
         Ok(Self { dataset, index, layout, masked })
+    }
+
+    /// Those of the named metadata items that the dataset has.
+    #[must_use]
+    pub fn tags(&self, names: &[&str]) -> BTreeMap<String, String> {
+        let tag = |name: &&str| Some(((*name).to_owned(), self.dataset.metadata_item(name, "")?));
+        names.iter().filter_map(tag).collect()
     }
 
     /// Where its blocks lie.
