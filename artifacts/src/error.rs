@@ -38,6 +38,12 @@ pub enum StoreError {
     },
 }
 
+/// The system's words, without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
 impl StoreError {
     /// Sorts a system error by what is done about it.
     #[must_use]
@@ -48,9 +54,19 @@ impl StoreError {
             K::NotFound => Self::Missing(what),
             K::StorageFull | K::QuotaExceeded => Self::Full(what),
             K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory => {
-                Self::Denied { what, why: source.to_string() }
+                Self::Denied { what, why: plain(&source) }
             }
             _ => Self::Io { what, source },
+        }
+    }
+
+    /// A directory of the store's own that cannot be made: what is missing here is no artifact.
+    pub(crate) fn made(path: &Path, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => {
+                Self::Denied { what: path.display().to_string(), why: plain(&source) }
+            }
+            _ => Self::io(path, source),
         }
     }
 

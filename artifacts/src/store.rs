@@ -2,7 +2,7 @@
 //! object store can stand here.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -72,7 +72,7 @@ impl ArtifactStore {
     /// `Denied` or `Full` where it cannot be written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let tmp = root.join("tmp");
-        fs::create_dir_all(&tmp).map_err(|e| StoreError::io(root, e))?;
+        fs::create_dir_all(&tmp).map_err(|e| StoreError::made(root, e))?;
         let root = root.canonicalize().map_err(|e| StoreError::io(root, e))?;
         tempfile::tempfile_in(&tmp).map_err(|e| StoreError::io(&tmp, e))?;
         sweep(&tmp);
@@ -150,13 +150,13 @@ impl ArtifactStore {
     /// What the system says.
     pub fn write_document<T: Serialize>(&self, kind: Kind, key: &Key, document: &T) -> Result<(), StoreError> {
         let target = self.path(kind, key);
-        if target.exists() {
+        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(&target, e.into()))?;
+        // One that is there has no checksum of its own: it is kept only where it is what would be written.
+        if fs::read(&target).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
         let file = self.temporary()?;
-        let mut out = BufWriter::new(file.as_file());
-        serde_json::to_writer(&mut out, document).map_err(|e| StoreError::io(&target, e.into()))?;
-        out.into_inner().map_err(|e| StoreError::io(&target, e.into_error()))?;
+        file.as_file().write_all(&bytes).map_err(|e| StoreError::io(&target, e))?;
         publish(file, &target)
     }
 

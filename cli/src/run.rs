@@ -1,11 +1,12 @@
 //! `run`: the whole job in one process.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use artifacts::ArtifactStore;
 use coordinator::driver::Components;
+use coordinator::publish::version;
 use coordinator::table::Settings;
 use mosaic::request::Request;
 use proto::job::{JobProgress, JobState};
@@ -32,8 +33,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or(cores, usize::from);
     worker::set_gdal_cache(division.gdal);
-    let root = args.store.clone().unwrap_or_else(|| PathBuf::from(&request.output).join(".store"));
-    let store = ArtifactStore::open(&root).map_err(|e| BadInput::one(format!("--store: {e}")))?;
+    // Asked before the store is opened, which is in the output unless told otherwise.
+    version::check(Path::new(&request.output), &request.name).map_err(|e| BadInput::one(e.to_string()))?;
+    let (root, field) = match &args.store {
+        Some(store) => (store.clone(), "--store"),
+        None => (Path::new(&request.output).join(".store"), "`output`"),
+    };
+    let store = ArtifactStore::open(&root).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
     let tasks = usize::try_from(division.tasks).unwrap_or(usize::MAX);
     let components = Components { store, survey: Arc::new(Library), settings: Settings::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -133,6 +133,10 @@ impl Driver {
         if prepared.linkage.scenes.is_empty() {
             return Err(SubmitError::Nothing(nothing(&prepared)));
         }
+        if prepared.plan.outputs.tiles.is_empty() {
+            let why = "no pixel of the mosaic has its centre in the area: look at `aoi` and `grid.resolution`";
+            return Err(SubmitError::Nothing(why.to_owned()));
+        }
         let job = Job::store(prepared, store)?;
         let table = job.table(store, *settings);
         Ok((job, table))

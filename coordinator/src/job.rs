@@ -123,8 +123,10 @@ impl Job {
 fn is_whole(store: &ArtifactStore, kind: Kind, key: &Key) -> bool {
     let dir = store.path(kind, key);
     let verified = Contents::<serde_json::Value>::read(&dir, key.as_str()).and_then(|c| c.verify(&dir));
-    if let Err(StoreError::Corrupt { what, why }) = &verified {
-        tracing::warn!(what, why, "an artifact is corrupt and is made again");
+    if let Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) = &verified
+        && dir.exists()
+    {
+        tracing::warn!(%error, "an artifact is corrupt and is made again");
         if let Err(error) = store.discard(kind, key) {
             tracing::warn!(%error, "a corrupt artifact could not be removed");
         }

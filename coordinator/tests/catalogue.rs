@@ -114,7 +114,7 @@ fn an_empty_catalogue_is_none_the_worse() {
 fn faults_are_one_line_each_and_come_all_at_once() {
     let dir = TempDir::new().unwrap();
     let missing = dir.path().join("none.json");
-    assert_eq!(faults(&missing), [format!("{}: no such file", missing.display())]);
+    assert_eq!(faults(&missing), [format!("{}: there is no such file", missing.display())]);
 
     let path = write_text(&dir, "cut.json", "{\"type\":\n \"Feature\"");
     assert!(faults(&path)[0].contains("cut.json: not JSON: ") && faults(&path)[0].contains("line 2"));
@@ -133,7 +133,7 @@ fn faults_are_one_line_each_and_come_all_at_once() {
     assert!(found[0].contains("items.json: item tileless: no MGRS tile"), "{found:?}");
     assert!(found[1].contains("item (without id): not a STAC item"), "{found:?}");
     assert!(found[2].contains("items.json: link to https://h/catalog.json"), "{found:?}");
-    assert!(found[3].ends_with("gone.json: no such file"), "{found:?}");
+    assert!(found[3].ends_with("gone.json: there is no such file"), "{found:?}");
 }
 
 fn score(id: &str, href: &str) -> Value {
@@ -187,7 +187,7 @@ fn scores_are_found_by_listing() {
         scores_from_template(&ScoreTemplate::parse(&template).unwrap(), &scenes)
     };
     let missing = list("s/{system_index}.tif").unwrap_err().to_string();
-    assert_eq!(missing, format!("scores: directory {}/s does not exist", dir.path().display()));
+    assert_eq!(missing, format!("{}/s: there is no such directory", dir.path().display()));
 
     for name in [format!("s/{KEY}.tif"), format!("s/{KEY}.tif.aux.xml"), "s/README".into()] {
         write_text(&dir, &name, "");

@@ -358,6 +358,11 @@ def lattice_outputs(request, aoi, tiles, working):
     size = pixels * resolution
     outlines = [transform(*tile.outline(), tile.epsg, epsg) for tile in tiles]
     x, y = (np.concatenate(v) for v in zip(*outlines))
+    if aoi.bounds:  # a look beyond the AOI is a waste: 1 % and a pixel of room for edges that bend
+        around = [np.asarray(v) for v in transform(*edge(*aoi.bounds), 4326, epsg)]
+        for v, a in zip((x, y), around):
+            room = (a.max() - a.min()) / 100 + resolution
+            np.clip(v, a.min() - room, a.max() + room, out=v)
     for col in range(math.floor(x.min() / size), math.floor(x.max() / size) + 1):
         for row in range(math.floor(y.min() / size), math.floor(y.max() / size) + 1):
             out = Output(f"x{col}y{row}", epsg, col * size, (row + 1) * size, resolution, pixels, pixels)

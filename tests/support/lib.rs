@@ -1,6 +1,12 @@
 //! What the tests of the whole share: the binary, the data, the oracle.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod run;
+mod world;
+
+pub use run::{MADE, Run, artifacts, assert_same, command, rasters, run, run_command};
+pub use world::{World, json};
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 
 use mosaic::scene::ItemFault;
 
+use crate::prepare::plain;
+
 /// One thing wrong with a catalogue or with a source of scores; its text is one line.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// A file is not there.
-    #[error("{}: no such file", .0.display())]
+    #[error("{}: there is no such file", .0.display())]
     Missing(PathBuf),
     /// A file or directory cannot be read.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {}", .path.display(), plain(.source))]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -63,10 +65,10 @@ pub enum Fault {
         what: ScoreFault,
     },
     /// The template's fixed directory is not there: a typing error more likely than an empty archive.
-    #[error("scores: directory {0} does not exist")]
+    #[error("{0}: there is no such directory")]
     NoScoreDirectory(String),
     /// The template leads to another machine.
-    #[error("scores: {0} is not on this machine: only local directories can be listed so far")]
+    #[error("{0} is not on this machine: only local directories can be listed so far")]
     RemoteScores(String),
 }
 

@@ -19,6 +19,7 @@ use mosaic::select::Selection;
 use mosaic::survey::Survey;
 
 pub use error::PrepareError;
+pub(crate) use files::plain;
 pub use show::{LinkLine, PlanSummary, TileSummary, link_lines};
 
 use crate::catalogue::{read_catalogue, scores_from_items, scores_from_template};
@@ -102,7 +103,7 @@ fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {
     let named = |e: mosaic::aoi::AoiError| PrepareError::one(format!("`aoi`: {e}"));
     match source {
         AoiSource::File(path) => {
-            let failed = |e: std::io::Error| PrepareError::one(format!("`aoi`: {path}: {}", files::plain(&e)));
+            let failed = |e: std::io::Error| PrepareError::one(format!("`aoi`: {path}: {}", plain(&e)));
             let text = std::fs::read_to_string(path).map_err(failed)?;
             Aoi::from_geojson(&text).map_err(|e| PrepareError::one(format!("`aoi`: {path}: {e}")))
         }

@@ -10,10 +10,10 @@ use mosaic::projection::ProjectionError;
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// No space is left where the output is.
-    #[error("output: {0}: no space left on the device: free some, or name another output")]
+    #[error("`output`: {0}: no space left on the device: free some, or name another output")]
     Full(String),
     /// The output cannot be written.
-    #[error("output: {what}: cannot be written: {why}")]
+    #[error("`output`: {what}: cannot be written: {why}")]
     Denied {
         /// The file or directory.
         what: String,
@@ -21,7 +21,7 @@ pub enum PublishError {
         why: String,
     },
     /// Something that is no publication of ours has the mosaic's name.
-    #[error("output: {} is there already and is no mosaic published here: move it, or name another output", .0.display())]
+    #[error("`output`: {} is there already and is no mosaic published here: move it, or name another output", .0.display())]
     Occupied(PathBuf),
     /// An artifact is not as it was made: make it again.
     #[error(transparent)]
@@ -30,7 +30,7 @@ pub enum PublishError {
     #[error(transparent)]
     Projection(#[from] ProjectionError),
     /// Anything else that the system says: trying again may help.
-    #[error("output: {what}: {source}")]
+    #[error("`output`: {what}: {source}")]
     Io {
         /// The file or directory.
         what: String,
@@ -47,8 +47,9 @@ impl PublishError {
         let what = path.display().to_string();
         match source.kind() {
             K::StorageFull | K::QuotaExceeded => Self::Full(what),
-            K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory => {
-                Self::Denied { what, why: source.to_string() }
+            K::PermissionDenied | K::ReadOnlyFilesystem | K::NotADirectory | K::NotFound | K::AlreadyExists => {
+                let text = source.to_string();
+                Self::Denied { what, why: text.split(" (os error").next().unwrap_or(&text).to_owned() }
             }
             _ => Self::Io { what, source },
         }

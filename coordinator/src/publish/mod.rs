@@ -112,13 +112,23 @@ pub struct Published {
 pub fn publish(publication: &Publication<'_>, output: &Path) -> Result<Published, PublishError> {
     let version = Version::begin(output, &publication.request.name)?;
     let dir = version.dir();
+    let published = fill(publication, &version, &dir);
+    if published.is_err() {
+        // Nothing means it, and where the device is full its room is wanted.
+        let _ = std::fs::remove_dir_all(&dir);
+    }
+    published
+}
+
+/// Writes all files of a version, and switches to it.
+fn fill(publication: &Publication<'_>, version: &Version, dir: &Path) -> Result<Published, PublishError> {
     for (tile, made) in publication.made() {
         for file in &made.contents.files {
             version::place(&made.dir.join(&file.name), &dir.join("tiles").join(&tile.id).join(&file.name))?;
         }
     }
     let quicklook = match &publication.quicklook {
-        Some(picture) => Some(place_picture(picture, &dir)?),
+        Some(picture) => Some(place_picture(picture, dir)?),
         None => None,
     };
     let mut files = vrt_files(publication);
@@ -131,7 +141,7 @@ pub fn publish(publication: &Publication<'_>, output: &Path) -> Result<Published
         version::write(&dir.join(&file.entry.name), &file.bytes)?;
     }
     let at = version.switch()?;
-    Ok(Published { version: version.number(), at, dir })
+    Ok(Published { version: version.number(), at, dir: dir.to_owned() })
 }
 
 fn place_picture(picture: &Path, dir: &Path) -> Result<FileEntry, PublishError> {

@@ -132,6 +132,7 @@ impl<'a> Fold<'a> {
         let (_, out) = writer.finish().map_err(said)?;
         out.into_inner().map_err(|e| said(e.into_error()))?;
         self.aside.push(Reader::open(&path)?);
+        tracing::debug!(pile = self.aside.len(), "observations are put aside, to merge in the end");
         Ok(())
     }
 
