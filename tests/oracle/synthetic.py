@@ -3,6 +3,7 @@
 
     synthetic.py WORLD DIR                       writes DIR/items.json, scenes/, scores/ and request.json
     synthetic.py reblock FROM DIR 240x112        the same archive with blocks of that size; `strips`: none
+    synthetic.py alter RASTER HOW                spoils a raster: without-crs, elsewhere, float, two-bands
 
 Every world is a function below that shows one thing; all of them are random, and the same in each
 run. A scene's rasters cover a window of its tile; hrefs are relative. Items are like the Planetary
@@ -291,10 +292,28 @@ def reblock(source, folder, size):
                 shutil.copy(before, after)
 
 
+def alter(path, how):
+    """Makes a raster something else than it claims to be."""
+    before = gdal.Open(path)
+    kind = gdal.GDT_Float32 if how == "float" else before.GetRasterBand(1).DataType
+    bands = 2 if how == "two-bands" else 1
+    after = gdal.GetDriverByName("GTiff").Create(path + ".new", before.RasterXSize, before.RasterYSize, bands, kind)
+    left, *rest = before.GetGeoTransform()
+    after.SetGeoTransform((left + (200000 if how == "elsewhere" else 0), *rest))
+    if how != "without-crs":
+        after.SetSpatialRef(before.GetSpatialRef())
+    for band in range(bands):
+        after.GetRasterBand(band + 1).WriteArray(before.ReadAsArray())
+    del before, after
+    os.replace(path + ".new", path)
+
+
 if __name__ == "__main__":
     gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
     if len(sys.argv) == 5 and sys.argv[1] == "reblock":
         reblock(*sys.argv[2:])
+    elif len(sys.argv) == 4 and sys.argv[1] == "alter":
+        alter(*sys.argv[2:])
     elif len(sys.argv) == 3 and sys.argv[1] in [world.__name__ for world in WORLDS]:
         os.makedirs(sys.argv[2], exist_ok=True)
         globals()[sys.argv[1]](sys.argv[2])
