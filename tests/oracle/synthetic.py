@@ -272,7 +272,20 @@ def lacking(folder):
     archive.request(box(*HERE))
 
 
-WORLDS = (few, year, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
+def mixed(folder):
+    """Seven scenes: three linked, two superseded, one without a score, one without a band."""
+    archive, window = Archive(folder), (30000, 54000, 48000, 6000)
+    starts = dates(5)
+    for start in starts[:3]:
+        archive.scene("33TWL", start, window, resolution=60)
+    for made in ("20230101T000000", "20230201T000000"):
+        archive.scene("33TWL", starts[0], window, resolution=60, made=made)
+    archive.scene("33TWL", starts[3], window, resolution=60, score=None)
+    archive.scene("33TWL", starts[4], window, resolution=60, bands=("B04",))
+    archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
+
+
+WORLDS = (few, mixed, year, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
           lacking)
 
 

@@ -1,5 +1,5 @@
 //! An output or a store that cannot be written: exit code 2 and one clear line before any work, or when room runs out.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
