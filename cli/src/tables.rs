@@ -114,8 +114,9 @@ pub fn published(at: &str, report: &str) -> anyhow::Result<String> {
         let _ = writeln!(text, "  unlinked: {scene}");
     }
     for failed in report["failed"].as_array().into_iter().flatten().take(6) {
-        let (task, reason) = (failed["task"].as_str(), failed["reason"].as_str());
-        let _ = writeln!(text, "  failed: {}: {}", task.unwrap_or_default(), reason.unwrap_or_default());
+        let said = |field: &str| failed[field].as_str().unwrap_or_default();
+        let scene = failed["scene"].as_str().map(|scene| format!("scene {scene}: ")).unwrap_or_default();
+        let _ = writeln!(text, "  failed: {}: {scene}{}", said("task"), said("reason"));
     }
     let _ = writeln!(text, "{at}");
     Ok(text)

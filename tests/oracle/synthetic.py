@@ -3,6 +3,7 @@
 
     synthetic.py WORLD DIR                       writes DIR/items.json, scenes/, scores/ and request.json
     synthetic.py reblock FROM DIR 240x112        the same archive with blocks of that size; `strips`: none
+    synthetic.py alter RASTER HOW                spoils a raster: without-crs, elsewhere, float, two-bands
 
 Every world is a function below that shows one thing; all of them are random, and the same in each
 run. A scene's rasters cover a window of its tile; hrefs are relative. Items are like the Planetary
@@ -271,7 +272,20 @@ def lacking(folder):
     archive.request(box(*HERE))
 
 
-WORLDS = (few, year, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
+def mixed(folder):
+    """Seven scenes: three linked, two superseded, one without a score, one without a band."""
+    archive, window = Archive(folder), (30000, 54000, 48000, 6000)
+    starts = dates(5)
+    for start in starts[:3]:
+        archive.scene("33TWL", start, window, resolution=60)
+    for made in ("20230101T000000", "20230201T000000"):
+        archive.scene("33TWL", starts[0], window, resolution=60, made=made)
+    archive.scene("33TWL", starts[3], window, resolution=60, score=None)
+    archive.scene("33TWL", starts[4], window, resolution=60, bands=("B04",))
+    archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
+
+
+WORLDS = (few, mixed, year, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
           lacking)
 
 
@@ -291,10 +305,28 @@ def reblock(source, folder, size):
                 shutil.copy(before, after)
 
 
+def alter(path, how):
+    """Makes a raster something else than it claims to be."""
+    before = gdal.Open(path)
+    kind = gdal.GDT_Float32 if how == "float" else before.GetRasterBand(1).DataType
+    bands = 2 if how == "two-bands" else 1
+    after = gdal.GetDriverByName("GTiff").Create(path + ".new", before.RasterXSize, before.RasterYSize, bands, kind)
+    left, *rest = before.GetGeoTransform()
+    after.SetGeoTransform((left + (200000 if how == "elsewhere" else 0), *rest))
+    if how != "without-crs":
+        after.SetSpatialRef(before.GetSpatialRef())
+    for band in range(bands):
+        after.GetRasterBand(band + 1).WriteArray(before.ReadAsArray())
+    del before, after
+    os.replace(path + ".new", path)
+
+
 if __name__ == "__main__":
     gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
     if len(sys.argv) == 5 and sys.argv[1] == "reblock":
         reblock(*sys.argv[2:])
+    elif len(sys.argv) == 4 and sys.argv[1] == "alter":
+        alter(*sys.argv[2:])
     elif len(sys.argv) == 3 and sys.argv[1] in [world.__name__ for world in WORLDS]:
         os.makedirs(sys.argv[2], exist_ok=True)
         globals()[sys.argv[1]](sys.argv[2])

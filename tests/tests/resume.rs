@@ -87,8 +87,11 @@ fn killed_at_any_moment_it_goes_on_from_what_is_stored() {
     }
 }
 
+/// Spoils a file.
+type Damage = fn(&Path);
+
 /// Ways in which a file goes bad.
-const DAMAGE: [(&str, fn(&Path)); 4] = [
+const DAMAGE: [(&str, Damage); 4] = [
     ("flipped byte", |path| {
         let mut bytes = fs::read(path).unwrap();
         let middle = bytes.len() / 2;
@@ -96,7 +99,8 @@ const DAMAGE: [(&str, fn(&Path)); 4] = [
         fs::write(path, bytes).unwrap();
     }),
     ("cut in half", |path| {
-        fs::write(path, &fs::read(path).unwrap()[..fs::metadata(path).unwrap().len() as usize / 2]).unwrap()
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
     }),
     ("empty", |path| fs::write(path, b"").unwrap()),
     ("gone", |path| fs::remove_file(path).unwrap()),

@@ -13,7 +13,7 @@ pub enum PublishError {
     #[error("`output`: {0}: no space left on the device: free some, or name another output")]
     Full(String),
     /// The output cannot be written.
-    #[error("`output`: {what}: cannot be written: {why}")]
+    #[error("`output`: {what}: cannot be written ({why}): name another output")]
     Denied {
         /// The file or directory.
         what: String,

@@ -29,7 +29,16 @@ impl Open for GdalOpener {
 }
 
 fn said(href: &str) -> impl Fn(gdal::errors::GdalError) -> ReadError {
-    move |error| ReadError::permanent(href, cause(&error))
+    move |error| {
+        let cause = cause(&error);
+        // The path stands in front already; GDAL repeats it, in its own quotes and with its own prefixes.
+        let path = gdal_path(href);
+        let why = [format!("{path}, "), format!("{path}: "), format!("`{path}' ")]
+            .iter()
+            .find_map(|prefix| cause.strip_prefix(prefix.as_str()))
+            .unwrap_or(&cause);
+        ReadError::permanent(href, format!("it cannot be read, is it whole? GDAL says: {why}"))
+    }
 }
 
 /// GDAL's own message, without the name of the C function that gave it.
@@ -47,7 +56,10 @@ impl RasterBand {
     /// # Errors
     /// Where there is no such raster or band, or its samples are of no type that is read.
     pub fn open(href: &str, name: Option<&str>) -> Result<Self, ReadError> {
-        let options = DatasetOptions { open_flags: GdalOpenFlags::GDAL_OF_RASTER, ..DatasetOptions::default() };
+        let options = DatasetOptions {
+            open_flags: GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
+            ..DatasetOptions::default()
+        };
         let dataset = Dataset::open_ex(gdal_path(href), options).map_err(said(href))?;
         let index = choose(&dataset, href, name)?;
         let (layout, masked) = layout(&dataset, index, href)?;

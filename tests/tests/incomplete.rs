@@ -1,0 +1,127 @@
+//! Rasters that cannot be read, or cannot be what they claim to be.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tests::{World, assert_same, clearmosaic, oracle, rasters};
+
+/// Files below a directory of the archive whose path holds all of these words.
+fn found(world: &World, dir: &str, words: &[&str]) -> Vec<PathBuf> {
+    let mut dirs = vec![world.path(dir)];
+    let mut files = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { dirs.push(path) } else { files.push(path) }
+        }
+    }
+    files.retain(|path| words.iter().all(|word| path.to_string_lossy().contains(word)));
+    files.sort();
+    files
+}
+
+fn alter(path: &Path, how: &str) {
+    let _ = oracle("synthetic.py", &["alter", &path.to_string_lossy(), how]);
+}
+
+/// Ways in which a raster cannot be read: truncated, empty, no raster at all, gone.
+const BROKEN: [fn(&Path); 4] = [
+    |path| {
+        let bytes = fs::read(path).unwrap();
+        fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    },
+    |path| fs::write(path, "").unwrap(),
+    |path| fs::write(path, "hello").unwrap(),
+    |path| fs::remove_file(path).unwrap(),
+];
+
+/// Breaks a raster, runs, looks at what is told and published, mends it, runs again.
+fn fails_and_is_mended(slice: &Value, dir: &str, of_scene: &str, break_it: fn(&Path)) {
+    let world = World::new("year");
+    let expected = world.run("whole", slice, &[]).complete();
+    let whole = rasters(&world.mosaic("whole"));
+    let raster = &found(&world, dir, &["20230320T095031", of_scene])[0];
+    let bytes = fs::read(raster).unwrap();
+    break_it(raster);
+
+    let run = world.run("out", slice, &[]);
+    let report = run.report();
+    assert_eq!((run.code, run.stderr.as_str(), &report["state"]), (Some(3), "", &json!("incomplete")));
+    assert_eq!(report, tests::json(&world.mosaic("out").join("report.json")));
+    assert_eq!(report["scenes"], expected["scenes"]);
+    let failed = report["failed"].as_array().unwrap();
+    assert!(!failed.is_empty() && report["tasks"]["failed"] == failed.len());
+    for failure in failed {
+        let reason = failure["reason"].as_str().unwrap();
+        assert!(failure["task"].as_str().unwrap().contains("33TWM/"), "{failure}");
+        assert_eq!(
+            (&failure["tile"], &failure["scene"]),
+            (&json!("33TWM"), &json!("20230320T095031_20230320T095031_T33TWM"))
+        );
+        assert!(reason.contains(&*raster.to_string_lossy()) && reason.contains("cannot be read"), "{reason}");
+        assert!(!reason.contains("NULL") && !reason.contains('\n'), "{reason}");
+        assert!(failure["window"]["width"].as_u64() > Some(0), "{failure}");
+    }
+    let mosaic = world.mosaic("out").to_string_lossy().into_owned();
+    let judged = oracle("holes.py", &[&mosaic, &world.mosaic("whole").to_string_lossy()]);
+    assert!(judged.contains("33TWM: a hole of"), "{judged}");
+
+    fs::write(raster, bytes).unwrap();
+    let mended = world.run("out", slice, &[]).complete();
+    assert!(mended["tasks"]["reused"].as_u64() > Some(0), "what did not fail is kept: {mended}");
+    assert_same("mended", &rasters(&world.mosaic("out")), &whole);
+}
+
+#[test]
+fn a_band_that_cannot_be_read_leaves_a_hole_until_it_is_mended() {
+    for break_it in BROKEN {
+        fails_and_is_mended(&json!({}), "scenes", "T33TWM_20240101T000000_095031/B08.tif", break_it);
+    }
+}
+
+#[test]
+fn so_does_a_score() {
+    fails_and_is_mended(&json!({}), "scores", "T33TWM", BROKEN[0]);
+    fails_and_is_mended(&json!({"slice": "P1M"}), "scores", "T33TWM", BROKEN[1]);
+}
+
+#[test]
+fn so_does_a_slice_of_the_scenes() {
+    fails_and_is_mended(&json!({"slice": "P1M"}), "scenes", "T33TWM_20240101T000000_095031/B04.tif", BROKEN[0]);
+}
+
+#[test]
+fn a_raster_that_is_no_band_is_named() {
+    let cases = [("without-crs", "no CRS"), ("float", "not uint16"), ("two-bands", "2 bands")];
+    for (how, words) in cases {
+        let world = World::new("few");
+        alter(&found(&world, "scenes", &["B08"])[0], how);
+        let run = world.run("out", &json!({}), &[]);
+        assert_eq!(run.code, Some(3), "{}", run.stderr);
+        let failed = &run.report()["failed"][0];
+        assert!(failed["reason"].as_str().unwrap().contains(words), "{how}: {failed}");
+        assert_eq!(failed["scene"], "20230103T095031_20230103T095031_T33TWL");
+    }
+}
+
+#[test]
+fn a_score_without_a_crs_or_elsewhere_is_refused_before_any_work() {
+    for (how, words) in [("without-crs", "no CRS"), ("elsewhere", "does not meet its scene")] {
+        let world = World::new("few");
+        let score = &found(&world, "scores", &[])[1];
+        alter(score, how);
+        let told = |run: &str, stdout: &[u8], code| {
+            assert_eq!((code, stdout.len(), run.lines().count()), (Some(2), 0, 1), "{run}");
+            let name = score.to_string_lossy();
+            let index = score.file_stem().unwrap().to_string_lossy();
+            assert!([words, &name, &format!("scene {index}")].iter().all(|word| run.contains(word)), "{run}");
+        };
+        let run = world.run("out", &json!({}), &[]);
+        told(&run.stderr, run.stdout.as_bytes(), run.code);
+        let plan = clearmosaic(&["plan", &world.path("request.json").to_string_lossy()]);
+        told(&String::from_utf8_lossy(&plan.stderr), &plan.stdout, plan.status.code());
+        assert!(!world.mosaic("out").exists());
+    }
+}
