@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-    build-essential pkg-config clang libclang-dev # bindgen of GDAL's headers
+    build-essential pkg-config libclang-dev       # bindgen of GDAL's headers
     libgdal-dev gdal-bin                          # reading and writing rasters; PROJ comes with it
     protobuf-compiler libprotobuf-dev             # the gRPC services
     python3-gdal python3-numpy python3-yaml       # the tests' oracle, the demo's data and picture
