@@ -16,7 +16,7 @@ use proto::work::Done;
 use super::composites::Inputs;
 use super::{Cancel, Executor, TaskError};
 use crate::project::{self, Operation};
-use crate::write::{BandSpec, CogWriter};
+use crate::write::{BandSpec, CogWriter, WriteError};
 
 /// Reflectance of one DN.
 const SCALE: f64 = 0.0001;
@@ -57,10 +57,23 @@ impl Executor {
         }
         let meta = TileMeta { observations, contributors: std::mem::take(&mut inputs.contributors) };
         drop(inputs);
-        let names = writers.into_iter().map(CogWriter::finish).collect::<Result<Vec<_>, _>>()?;
+        let names = finish(writers)?;
         let kept = self.store.keep(Kind::Mosaic, key, scratch, &names, meta)?;
         Ok(Done { bytes_read: 0, bytes_written: kept.files.iter().map(|file| file.size).sum() })
     }
+}
+
+/// Makes the files side by side: overviews are the work of one thread each.
+fn finish(writers: Vec<CogWriter>) -> Result<Vec<String>, TaskError> {
+    std::thread::scope(|scope| {
+        let finishing: Vec<_> = writers.into_iter().map(|writer| scope.spawn(|| writer.finish())).collect();
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|_| Err(WriteError::Failed { what: "a raster".into(), why: "panicked".into() }))
+        };
+        // Every thread is joined before the first failure is told.
+        let names: Vec<_> = finishing.into_iter().map(ended).collect();
+        Ok(names.into_iter().collect::<Result<_, _>>()?)
+    })
 }
 
 const fn width_factor(dtype: Dtype) -> usize {
