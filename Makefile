@@ -6,7 +6,7 @@ DEMO := demo
 BIN := $(TARGET)/release/clearmosaic
 WHEEL := $(DEMO)/wheel
 
-.PHONY: help demo build test lint bootstrap clean
+.PHONY: help demo build test stac lint bootstrap clean
 
 help: ## Lists what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -26,6 +26,10 @@ demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with 
 
 test: bootstrap ## Runs every test
 	cargo test --workspace --locked
+
+stac: bootstrap ## Judges the STAC that is published by its schemas, which it gets from PyPI (a quarter of an hour, once)
+	@mkdir -p $(TARGET)
+	env $$(tests/stac/prepare.sh $(abspath $(TARGET))/stac) cargo test --locked -p coordinator --test publish
 
 lint: bootstrap ## Checks format, lints, licences and advisories
 	cargo fmt --all --check

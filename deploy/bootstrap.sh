@@ -3,11 +3,11 @@
 set -euo pipefail
 
 packages=(
-    build-essential pkg-config clang libclang-dev # bindgen of GDAL's headers
+    build-essential pkg-config libclang-dev       # bindgen of GDAL's headers
     libgdal-dev gdal-bin                          # reading and writing rasters; PROJ comes with it
     protobuf-compiler libprotobuf-dev             # the gRPC services
     python3-gdal python3-numpy python3-yaml       # the tests' oracle, the demo's data and picture
-    python3-pip                                   # fetches the demo's data
+    python3-pip python3-venv                      # fetch the demo's data, and what judges STAC
 )
 
 missing=()

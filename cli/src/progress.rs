@@ -1,11 +1,12 @@
 //! Progress for people: bars where there is a terminal, plain lines where there is none, nothing beside JSON.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use proto::job::{JobProgress, JobState, TaskCounts};
 
 /// Where progress is shown.
@@ -48,7 +49,7 @@ impl Display {
         match self {
             Self::Bars { all, bars } => {
                 for counts in &progress.tasks {
-                    let bar = bars.entry(counts.kind.clone()).or_insert_with(|| all.add(bar(counts)));
+                    let bar = bars.entry(counts.kind.clone()).or_insert_with(|| bar(all, counts));
                     bar.set_length(u64::from(counts.total));
                     bar.set_position(u64::from(counts.done + counts.reused + counts.failed));
                     bar.set_message(remarks(counts, progress.bytes_read));
@@ -58,7 +59,7 @@ impl Display {
                 let text = line(progress);
                 let due = last.is_none_or(|at| at.elapsed() >= BETWEEN) || progress.state != JobState::Running;
                 if due && !text.is_empty() && text != *said {
-                    write(&text);
+                    say(&text);
                     (*last, *said) = (Some(Instant::now()), text);
                 }
             }
@@ -75,19 +76,23 @@ impl Display {
 }
 
 #[allow(clippy::print_stderr)]
-fn write(line: &str) {
+fn say(line: &str) {
     eprintln!("{line}");
 }
 
-fn bar(counts: &TaskCounts) -> ProgressBar {
-    let bar = ProgressBar::new(u64::from(counts.total)).with_prefix(counts.kind.clone());
+/// A bar among the others. It is styled before it is first drawn.
+fn bar(all: &MultiProgress, counts: &TaskCounts) -> ProgressBar {
+    let template = "{prefix:>10} {bar:32.cyan/blue} {pos:>6}/{len:<6} {rate:>8} {eta:>5} left  {msg}";
+    let rate = |state: &ProgressState, out: &mut dyn Write| {
+        // A terminal that cannot be written to is noticed elsewhere.
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    };
+    let style = ProgressStyle::with_template(template).map_or_else(|_| ProgressStyle::default_bar(), |style| style);
+    let bar = ProgressBar::new(u64::from(counts.total)).with_style(style.with_key("rate", rate));
+    let bar = all.add(bar.with_prefix(counts.kind.clone()));
     // Tasks found in the store were not done at any rate.
     bar.set_position(u64::from(counts.reused));
     bar.reset_eta();
-    let template = "{prefix:>10} {bar:32.cyan/blue} {pos:>6}/{len:<6} {per_sec:>10} {eta:>5} left  {msg}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
     bar.enable_steady_tick(Duration::from_millis(500));
     bar
 }

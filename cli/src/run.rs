@@ -26,7 +26,7 @@ use crate::{input, memory, print};
 
 /// Runs a request to its end.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    memory::give_back_promptly();
+    memory::keep_to_one_heap();
     worker::gdal_messages::install();
     let request = input::read(&args.request)?;
     let division = memory::divide(args.memory)?;

@@ -51,9 +51,9 @@ impl Run {
         let done = match state {
             State::Done { cost } => {
                 if cost.is_some() {
-                    self.tasks.done += 1
+                    self.tasks.done += 1;
                 } else {
-                    self.tasks.reused += 1
+                    self.tasks.reused += 1;
                 }
                 true
             }

@@ -42,7 +42,7 @@ pub struct Request {
     #[schemars(with = "Option<String>", regex(pattern = "^P[0-9]+[DMY]$"))]
     pub slice: Option<SliceLength>,
     /// Bands in the mosaic's order, no duplicates.
-    #[schemars(with = "Vec<sources::BandSchema>", length(min = 1), extend("uniqueItems" = true))]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub bands: Vec<Band>,
     /// Which scenes of the catalogue to leave out.
     #[serde(default, skip_serializing_if = "Filter::is_empty")]

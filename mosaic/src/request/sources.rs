@@ -211,25 +211,6 @@ impl ScoreBand {
     }
 }
 
-/// What editors are told of a band.
-#[derive(JsonSchema)]
-#[schemars(rename = "Band")]
-#[allow(dead_code)]
-pub(super) enum BandSchema {
-    B01,
-    B02,
-    B03,
-    B04,
-    B05,
-    B06,
-    B07,
-    B08,
-    B8A,
-    B09,
-    B11,
-    B12,
-}
-
 /// What editors are told of a period.
 #[derive(JsonSchema)]
 #[schemars(rename = "Period", deny_unknown_fields)]

@@ -112,7 +112,7 @@ fn reduce(dir: &Path, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> 
     let bands = outputs.quicklook_bands().iter().map(read).collect::<Result<_, _>>()?;
     let pixel =
         (full.width as f64 * full.resolution / size.0 as f64, full.height as f64 * full.resolution / size.1 as f64);
-    let grid = PixelGrid { resolution: pixel.0, width: size.0, height: size.1, ..full.clone() };
+    let grid = PixelGrid { resolution: pixel.0, width: size.0, height: size.1, ..*full };
     Ok(Reduced { grid, pixel_height: pixel.1, bands })
 }
 

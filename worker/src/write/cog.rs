@@ -120,6 +120,5 @@ fn create(path: &Path, grid: &PixelGrid, spec: &BandSpec) -> gdal::errors::Resul
     if let Some(scale) = spec.scale {
         band.set_scale(scale)?;
     }
-    drop(band);
     Ok(dataset)
 }
