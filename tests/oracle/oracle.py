@@ -240,11 +240,12 @@ def composite(tile, scenes, pixels, side, resolution, request):
     count = np.zeros(len(pixels), np.uint16)
     for first in range(0, len(pixels), 20000):
         for n, stack in enumerate(values[first:first + 20000].tolist(), first):
-            count[n] = len(stack[0]) - stack[0].count(0)
-            if count[n] < max(1, median.get("min_observations", 1)):  # [2.6]
+            clear = len(stack[0]) - stack[0].count(0)
+            count[n] = clear
+            if clear < max(1, median.get("min_observations", 1)):  # [2.6]
                 continue
             for b, observed in enumerate(stack):
-                ordered = sorted(v for v in observed if v)
+                ordered = sorted(observed)[-clear:]  # the zeros, which are not clear, come first
                 middle = len(ordered) // 2
                 if len(ordered) % 2:
                     out[n, b] = ordered[middle]
