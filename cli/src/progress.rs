@@ -87,7 +87,7 @@ fn bar(all: &MultiProgress, counts: &TaskCounts) -> ProgressBar {
         // A terminal that cannot be written to is noticed elsewhere.
         let _ = write!(out, "{:.1}/s", state.per_sec());
     };
-    let style = ProgressStyle::with_template(template).map_or_else(|_| ProgressStyle::default_bar(), |style| style);
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(u64::from(counts.total)).with_style(style.with_key("rate", rate));
     let bar = all.add(bar.with_prefix(counts.kind.clone()));
     // Tasks found in the store were not done at any rate.

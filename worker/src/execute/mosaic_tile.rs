@@ -68,7 +68,9 @@ fn finish(writers: Vec<CogWriter>) -> Result<Vec<String>, TaskError> {
     std::thread::scope(|scope| {
         let finishing: Vec<_> = writers.into_iter().map(|writer| scope.spawn(|| writer.finish())).collect();
         let ended = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|_| Err(WriteError::Failed { what: "a raster".into(), why: "panicked".into() }))
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(WriteError::Failed { what: "a raster".into(), why: "panicked".into() }))
         };
         // Every thread is joined before the first failure is told.
         let names: Vec<_> = finishing.into_iter().map(ended).collect();

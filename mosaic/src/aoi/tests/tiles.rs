@@ -71,11 +71,8 @@ fn countries_and_continents_have_plausibly_many_tiles() {
         ("europe.geojson", 900..1600),
     ] {
         let Some(aoi) = outline(name) else { return };
-        let start = std::time::Instant::now();
         let tiles = aoi.tiles();
         assert!(range.contains(&tiles.len()), "{name}: {}", tiles.len());
-        assert!(start.elapsed().as_secs() < 10, "{name}: {:?}", start.elapsed());
-        eprintln!("{name}: {} tiles in {:?}", tiles.len(), start.elapsed());
     }
 }
 
