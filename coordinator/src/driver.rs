@@ -283,8 +283,7 @@ impl Driver {
 
     fn publish(&self, id: &str) {
         let Some((job, run)) = self.run_of(id) else { return };
-        let Components { store, survey, .. } = &self.components;
-        let state = match finish::publish(&job, &run, store, survey.as_ref()) {
+        let state = match finish::publish(&job, &run, &self.components.store) {
             Ok((at, report)) => JobState::Published {
                 complete: report.failed.is_empty(),
                 at: at.display().to_string(),

@@ -8,10 +8,7 @@ use artifacts::{ArtifactStore, Kind};
 use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
-use mosaic::plan::{Plan, Task, TaskKind};
-use mosaic::projection::ProjectionError;
-use mosaic::request::Crs;
-use mosaic::survey::Survey;
+use mosaic::plan::{Plan, QUICKLOOK, Task, TaskKind};
 
 use crate::job::Job;
 use crate::publish::report::{Failure, Observations, Report, State as ReportState, TaskCounts};
@@ -94,42 +91,25 @@ fn place(plan: &Plan, task: &Task) -> (Option<String>, Option<Window>) {
 ///
 /// # Errors
 /// Where the output cannot be written, or an artifact has gone.
-pub fn publish(
-    job: &Job,
-    run: &Run,
-    store: &ArtifactStore,
-    survey: &dyn Survey,
-) -> Result<(PathBuf, Report), PublishError> {
+pub fn publish(job: &Job, run: &Run, store: &ArtifactStore) -> Result<(PathBuf, Report), PublishError> {
     let prepared = &job.prepared;
     let outputs = &prepared.plan.outputs;
     let tiles = run.tiles.iter().map(|key| made(store, key.as_ref())).collect::<Result<Vec<_>, _>>()?;
     let report = report(job, run, &tiles);
-    let projection = match outputs.crs {
-        Crs::Epsg(epsg) if outputs.operation.is_some() => Some(projection(survey, epsg, prepared.aoi.bbox())?),
-        _ => None,
-    };
-    let quicklook = run.quicklook.as_ref().map(|key| store.path(Kind::Quicklook, key).join("quicklook.png"));
+    let quicklook = run.quicklook.as_ref().map(|key| store.path(Kind::Quicklook, key).join(QUICKLOOK));
     let publication = Publication {
         request: &prepared.request,
         outputs,
         tiles,
         quicklook,
         scenes: prepared.linkage.scenes.iter().map(SceneProvenance::from).collect(),
-        projection: projection.as_deref(),
+        projection: prepared.projection.as_deref(),
         report: &report,
         now: Timestamp::now(),
         software: env!("CARGO_PKG_VERSION"),
     };
     let published = write_version(&publication, Path::new(&prepared.request.output))?;
     Ok((published.at, report))
-}
-
-fn projection(
-    survey: &dyn Survey,
-    epsg: u32,
-    area: [f64; 4],
-) -> Result<std::sync::Arc<dyn mosaic::projection::Projection>, ProjectionError> {
-    Ok(survey.projection(&format!("EPSG:{epsg}"), area)?.0)
 }
 
 fn made(store: &ArtifactStore, key: Option<&Key>) -> Result<Option<MadeTile>, PublishError> {

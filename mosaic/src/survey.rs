@@ -10,9 +10,7 @@ use crate::projection::{Projection, ProjectionError};
 pub struct RasterSurvey {
     /// EPSG code of its CRS, where it has one.
     pub epsg: Option<u32>,
-    /// Whether it has a CRS at all.
-    pub has_crs: bool,
-    /// Its CRS as WKT.
+    /// Its CRS as WKT; none where it has no CRS at all.
     pub wkt: Option<String>,
     /// GDAL's geotransform: x = g0 + col g1 + row g2, y = g3 + col g4 + row g5.
     pub geotransform: [f64; 6],

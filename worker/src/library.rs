@@ -17,7 +17,7 @@ impl Survey for Library {
         let raster = RasterBand::open(href, band).map_err(|e| e.problem)?;
         let tags = raster.tags(&SCORE_TAGS);
         let Layout { epsg, wkt, geotransform, width, height, block, .. } = raster.into_layout();
-        Ok(RasterSurvey { epsg, has_crs: wkt.is_some(), wkt, geotransform, width, height, block, tags })
+        Ok(RasterSurvey { epsg, wkt, geotransform, width, height, block, tags })
     }
 
     fn projection(&self, crs: &str, area: [f64; 4]) -> Result<(Arc<dyn Projection>, String), ProjectionError> {

@@ -26,7 +26,7 @@ pub fn scores(request: &Request, scenes: &mut [LinkedScene], survey: &dyn Survey
         for (tag, value) in &found.tags {
             linked.score.properties.entry(tag.clone()).or_insert_with(|| value.clone().into());
         }
-        let problem = if found.has_crs {
+        let problem = if found.wkt.is_some() {
             match planes.meets(linked, request, &found) {
                 Ok(true) => continue,
                 Ok(false) => "the score raster does not meet its scene".to_owned(),

@@ -7,12 +7,13 @@ mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use mosaic::aoi::Aoi;
 use mosaic::ids::TileId;
 use mosaic::link::{LinkOptions, Linkage, LinkedScene, ScoreTable, ScoreTemplate, link};
 use mosaic::plan::{self, Inputs, Plan, SceneInput};
-use mosaic::projection::utm_of_epsg;
+use mosaic::projection::{Projection, utm_of_epsg};
 use mosaic::request::{AoiSource, Crs, Request, SceneSource, ScoreSource};
 use mosaic::scene::{Scene, unique};
 use mosaic::select::Selection;
@@ -25,7 +26,7 @@ pub use show::{LinkLine, PlanSummary, TileSummary, link_lines};
 use crate::catalogue::{read_catalogue, scores_from_items, scores_from_template};
 
 /// A request with everything that was found out for it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Prepared {
     /// The request, its paths absolute.
     pub request: Request,
@@ -37,6 +38,8 @@ pub struct Prepared {
     pub linkage: Linkage,
     /// What is to be done.
     pub plan: Plan,
+    /// The output's CRS by the plan's operation, where it is neither native nor a UTM zone.
+    pub projection: Option<Arc<dyn Projection>>,
 }
 
 /// Links a request's scenes and scores, without a plan.
@@ -96,7 +99,8 @@ pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, Prepar
         },
     })
     .map_err(|e| PrepareError::one(e.to_string()))?;
-    Ok(Prepared { request, aoi, tiles, linkage, plan })
+    let projection = projection.map(|(projection, _)| projection);
+    Ok(Prepared { request, aoi, tiles, linkage, plan, projection })
 }
 
 fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {

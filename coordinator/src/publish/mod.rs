@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use artifacts::contents::{Contents, FileEntry};
 use jiff::Timestamp;
 use mosaic::assemble::TileMeta;
-use mosaic::plan::{OutputTile, Outputs};
+use mosaic::plan::{OutputTile, Outputs, QUICKLOOK, SCALE};
 use mosaic::projection::Projection;
 use mosaic::request::Request;
 
@@ -33,10 +33,6 @@ pub use stac::SceneProvenance;
 use report::Report;
 use version::Version;
 
-/// Reflectance of one DN.
-const SCALE: f64 = 0.0001;
-/// Name of the picture.
-const QUICKLOOK: &str = "quicklook.png";
 /// Name of the report.
 const REPORT: &str = "report.json";
 

@@ -21,7 +21,7 @@ mod shard;
 mod task;
 
 pub use build::{Inputs, PlanError, build};
-pub use output::{CompositeRef, OutputTile, Outputs};
+pub use output::{CompositeRef, OutputTile, Outputs, QUICKLOOK, SCALE};
 pub use shard::{PartialPlan, Recipe, SceneInput, SourceFile, SubTilePlan, TileShard};
 pub use task::{Task, TaskId, TaskKind, tasks};
 

@@ -9,6 +9,11 @@ use crate::grid::{PixelGrid, SubTile};
 use crate::ids::{Key, TileId};
 use crate::request::{Crs, Dtype, Resampling};
 
+/// Reflectance of one DN of the mosaic.
+pub const SCALE: f64 = 0.0001;
+/// Name of the picture of the whole mosaic.
+pub const QUICKLOOK: &str = "quicklook.png";
+
 /// A finished sub-tile that an output tile reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CompositeRef {

@@ -8,7 +8,7 @@ use mosaic::assemble::{AssembleError, Assembler, Block, TileMeta};
 use mosaic::composite::Plane;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
-use mosaic::plan::{OutputTile, Outputs};
+use mosaic::plan::{OutputTile, Outputs, SCALE};
 use mosaic::projection::Projection;
 use mosaic::request::Dtype;
 use proto::work::Done;
@@ -18,8 +18,6 @@ use super::{Cancel, Executor, TaskError};
 use crate::project::{self, Operation};
 use crate::write::{BandSpec, CogWriter, WriteError};
 
-/// Reflectance of one DN.
-const SCALE: f64 = 0.0001;
 /// Side of a block, as in the files.
 const BLOCK: usize = 512;
 

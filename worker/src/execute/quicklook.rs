@@ -7,7 +7,7 @@ use gdal::Dataset;
 use gdal::raster::ResampleAlg;
 use mosaic::grid::{Bounds, PixelGrid};
 use mosaic::ids::Key;
-use mosaic::plan::{OutputTile, Outputs};
+use mosaic::plan::{OutputTile, Outputs, QUICKLOOK};
 use proto::work::Done;
 
 use super::{Executor, TaskError};
@@ -19,8 +19,6 @@ use crate::write::{WriteError, write_png};
 const SIDE: usize = 2048;
 /// The DN shown as white; 0 is black. As Cloud Score+'s own catalogue page shows its example.
 const WHITE: f32 = 2500.0;
-/// Name of the picture.
-pub const QUICKLOOK: &str = "quicklook.png";
 
 /// A reduced output tile: the picture's bands, and the grid that they lie on.
 struct Reduced {
