@@ -26,6 +26,7 @@ demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with 
 
 test: bootstrap ## Runs every test
 	cargo test --workspace --locked
+	/usr/bin/python3 -B -m unittest discover --quiet --start-directory benches/side_by_side
 
 stac: bootstrap ## Judges the STAC that is published by its schemas, which it gets from PyPI (a quarter of an hour, once)
 	@mkdir -p $(TARGET)
