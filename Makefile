@@ -5,8 +5,13 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 DEMO := demo
 BIN := $(TARGET)/release/clearmosaic
 WHEEL := $(DEMO)/wheel
+# The bench: where the rivals are, where their workloads are kept, and its other options (docs/performance.md).
+RIVALS ?= ../shared/bench
+WORKLOADS ?= $(TARGET)/side_by_side/workloads
+ROUNDS ?=
+BENCH ?=
 
-.PHONY: help demo build test stac lint bootstrap clean
+.PHONY: help demo build test bench stac lint bootstrap clean
 
 help: ## Lists what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -27,6 +32,10 @@ demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with 
 test: bootstrap ## Runs every test
 	cargo test --workspace --locked
 	/usr/bin/python3 -B -m unittest discover --quiet --start-directory benches/side_by_side
+
+bench: build ## Measures side by side with the rivals, where they are (hours; BENCH=--quick: does it work?)
+	@/usr/bin/python3 -B benches/side_by_side/bench.py --binary $(BIN) --rivals $(RIVALS) --workloads $(WORKLOADS) \
+	    --directory $(TARGET)/side_by_side $(addprefix --rounds ,$(ROUNDS)) $(BENCH)
 
 stac: bootstrap ## Judges the STAC that is published by its schemas, which it gets from PyPI (a quarter of an hour, once)
 	@mkdir -p $(TARGET)
