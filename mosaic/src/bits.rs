@@ -3,6 +3,8 @@
 //! Row-major, 64 pixels to a word, the first pixel in the lowest bit. Bits past the last pixel are always zero, so
 //! that counting and comparing need no care for the tail.
 
+use crate::flags;
+
 /// A row-major bit mask of `len` pixels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bits {
@@ -28,8 +30,22 @@ impl Bits {
     /// One bit per pixel, set where `keep` says so: a comparison with a threshold, with nodata, and so on.
     #[must_use]
     pub fn from_pixels<T: Copy>(pixels: &[T], keep: impl Fn(T) -> bool) -> Self {
-        let pack = |group: &[T]| group.iter().enumerate().fold(0, |word, (i, &v)| word | (u64::from(keep(v)) << i));
-        Self { len: pixels.len(), words: pixels.chunks(64).map(pack).collect() }
+        Self { len: pixels.len(), words: flags::which(pixels, keep).collect() }
+    }
+
+    /// The flags of `len` pixels, 64 to a word, none set past the last one.
+    #[must_use]
+    pub fn from_flags(len: usize, flags: impl Iterator<Item = u64>) -> Self {
+        let mut bits = Self { len, words: flags.collect() };
+        bits.words.resize(len.div_ceil(64), 0);
+        bits.clear_tail();
+        bits
+    }
+
+    /// One bit per pixel, set where the value is not 0.
+    #[must_use]
+    pub fn nonzero(pixels: &[u16]) -> Self {
+        Self { len: pixels.len(), words: flags::nonzero(pixels).collect() }
     }
 
     /// The mask that these words hold, 64 pixels each; `None` where there are more or fewer words than `len` pixels
@@ -89,6 +105,23 @@ impl Bits {
         let bit = 1 << (i % 64);
         let word = &mut self.words[i / 64];
         *word = if value { *word | bit } else { *word & !bit };
+    }
+
+    /// Sets what is set in `words`, which begin at pixel `start`.
+    ///
+    /// # Panics
+    /// Where a bit past the last pixel is set.
+    pub fn set_words(&mut self, start: usize, words: impl IntoIterator<Item = u64>) {
+        let (first, shift) = (start / 64, start % 64);
+        for (at, word) in (first..).zip(words).filter(|(_, word)| *word != 0) {
+            self.words[at] |= word << shift;
+            if shift > 0 && word >> (64 - shift) != 0 {
+                self.words[at + 1] |= word >> (64 - shift);
+            }
+        }
+        let tail = self.words.last().copied();
+        self.clear_tail();
+        assert_eq!(self.words.last().copied(), tail, "a pixel past {}", self.len);
     }
 
     /// Keeps what is set in `other` too.
@@ -198,10 +231,15 @@ impl BitView<'_> {
         if left < 64 { bits & low_bits(left) } else { bits }
     }
 
+    /// The view's words, 64 pixels each, the last one zero past its end.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.len.div_ceil(64)).map(|i| self.word(i))
+    }
+
     /// Whether any pixel is set.
     #[must_use]
     pub fn any(&self) -> bool {
-        (0..self.len.div_ceil(64)).any(|i| self.word(i) != 0)
+        self.words().any(|word| word != 0)
     }
 }
 

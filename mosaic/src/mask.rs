@@ -1,5 +1,7 @@
 //! Which pixels are clear, and what their DN become (design 2.1 and 2.3).
 
+use crate::flags;
+
 /// The score from which on a pixel is clear.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {
@@ -25,6 +27,12 @@ impl Threshold {
     #[allow(clippy::cast_possible_truncation)]
     pub fn float(&self, score: f32, nodata: Option<f64>) -> bool {
         score >= self.rounded && nodata.is_none_or(|nodata| score != nodata as f32)
+    }
+
+    /// Which scores of a floating-point raster are clear, 64 to a word.
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn floats(&self, scores: &[f32], nodata: Option<f64>) -> impl Iterator<Item = u64> {
+        flags::at_least(scores, self.rounded, nodata.map(|nodata| nodata as f32))
     }
 
     /// Whether a score of an integer raster is clear: stored x scale + offset, in float64; nodata is not.

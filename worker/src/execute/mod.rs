@@ -30,6 +30,7 @@ use mosaic::plan::{Outputs, TileShard};
 use proto::work::{Done, Outcome, TaskSpec, Work};
 
 use crate::memory::Memory;
+use crate::read::Headers;
 
 /// Tells a running task to stop.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,7 @@ pub struct Executor {
     memory: Arc<Memory>,
     shards: Mutex<LruCache<Key, Arc<TileShard>>>,
     outputs: Mutex<LruCache<Key, Arc<Outputs>>>,
+    headers: Headers,
 }
 
 impl Executor {
@@ -63,7 +65,7 @@ impl Executor {
     #[must_use]
     pub fn new(store: ArtifactStore, memory: Arc<Memory>) -> Self {
         let (shards, outputs) = (Mutex::new(LruCache::new(SHARDS)), Mutex::new(LruCache::new(SHARDS)));
-        Self { store, memory, shards, outputs }
+        Self { store, memory, shards, outputs, headers: Headers::default() }
     }
 
     /// Executes a task to its end.

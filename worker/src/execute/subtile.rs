@@ -12,7 +12,7 @@ use proto::work::Done;
 use super::fold::{Fold, Needs};
 use super::{Cancel, Executor, TaskError};
 use crate::codec::{decode_chunk, encode_chunk, encode_composite};
-use crate::read::{GdalOpener, Observer, SceneError};
+use crate::read::{Observer, Opener, SceneError};
 
 impl Executor {
     /// Makes the partial of one (sub-tile, slice).
@@ -74,7 +74,7 @@ impl Executor {
         let depth = scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let needs = Needs::of(window.width * window.height, window.width, header.bands.len(), depth);
         let reserved = self.memory.reserve(needs.least(), needs.most(depth));
-        let mut opener = GdalOpener;
+        let mut opener = Opener::new(&self.headers);
         let mut observer = Observer::new(&mut opener, &shard.recipe, window)
             .map_err(|error| SceneError { scene: shard.tile.to_string(), error })?;
         let mut fold = Fold::new(&self.store, header, reserved.bytes().saturating_sub(needs.fixed));

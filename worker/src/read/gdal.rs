@@ -3,12 +3,14 @@
 //! A dataset belongs to the thread that opened it. Errors of GDAL come as values: its messages are not printed.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use gdal::raster::{GdalDataType, ResampleAlg};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
 use super::ReadError;
-use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Sample, Samples};
+use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows, Sample};
+use super::tiff::{Compression, StoredBlocks, StoredSample};
 
 /// Opens rasters with GDAL.
 #[derive(Debug, Default, Clone, Copy)]
@@ -79,21 +81,53 @@ impl RasterBand {
         self.layout
     }
 
-    /// Reads a block, converted to `T`.
-    fn pixels<T: Copy + gdal::raster::GdalType>(&self, block: Block) -> Result<Vec<T>, ReadError> {
-        let (x, y, w, h) = self.layout.rect(block);
+    /// Reads some rows of a block, converted to `T`.
+    fn pixels<T: Copy + gdal::raster::GdalType>(&self, block: Block, rows: &Range<usize>) -> Result<Vec<T>, ReadError> {
+        let (x, y, w, _) = self.layout.rect(block);
         let band = self.dataset.rasterband(self.index).map_err(said(&self.layout.href))?;
-        let window = (as_isize(x), as_isize(y));
-        let read = band.read_as::<T>(window, (w, h), (w, h), None::<ResampleAlg>);
-        Ok(read.map_err(said(&self.layout.href))?.data().to_vec())
+        let (window, size) = ((as_isize(x), as_isize(y + rows.start)), (w, rows.len()));
+        let read = band.read_as::<T>(window, size, size, None::<ResampleAlg>);
+        Ok(read.map_err(said(&self.layout.href))?.into_shape_and_vec().1)
     }
 
-    /// Stored bytes of a block, as the GeoTIFF's index tells; the decoded size where there is no such index.
+    /// Where the stored blocks lie, if this is a TIFF whose blocks can be read without GDAL: one sample to a pixel in
+    /// this plane, whole bytes, Deflate or no compression at all, no mask of its own.
+    #[must_use]
+    pub fn stored(&self) -> Option<StoredBlocks> {
+        let structure = |name: &str| self.dataset.metadata_item(name, "IMAGE_STRUCTURE");
+        let band = self.dataset.rasterband(self.index).ok()?;
+        let alone = self.dataset.raster_count() == 1 || structure("INTERLEAVE").as_deref() == Some("BAND");
+        let whole = band.metadata_item("NBITS", "IMAGE_STRUCTURE").is_none();
+        if self.dataset.driver().short_name() != "GTiff" || !alone || !whole || self.masked {
+            return None;
+        }
+        let compression = match structure("COMPRESSION").as_deref() {
+            None => Compression::None,
+            Some("DEFLATE") => Compression::Deflate,
+            Some(_) => return None,
+        };
+        let predictor = structure("PREDICTOR").map_or(Some(1), |p| p.parse::<u8>().ok())?;
+        let sample = StoredSample::of(band.band_type(), predictor)?;
+        let (across, down) = self.layout.blocks();
+        let place = |(x, y)| {
+            let item = |what: &str| band.metadata_item(&format!("BLOCK_{what}_{x}_{y}"), "TIFF");
+            let place = item("OFFSET").zip(item("SIZE"));
+            place.and_then(|(offset, size)| Some((offset.parse().ok()?, size.parse().ok()?))).unwrap_or_default()
+        };
+        let places = (0..down).flat_map(|y| (0..across).map(move |x| (x, y))).map(place).collect();
+        Some(StoredBlocks { compression, sample, places, across })
+    }
+
+    /// Stored bytes of a block, as the GeoTIFF's index tells (none where the block is not stored); the decoded size
+    /// where there is no such index.
     fn stored_bytes(&self, block: Block) -> u64 {
-        let key = format!("BLOCK_SIZE_{}_{}", block.x, block.y);
-        let told = self.dataset.rasterband(self.index).ok().and_then(|band| band.metadata_item(&key, "TIFF"));
+        if self.dataset.driver().short_name() == "GTiff" {
+            let key = format!("BLOCK_SIZE_{}_{}", block.x, block.y);
+            let told = self.dataset.rasterband(self.index).ok().and_then(|band| band.metadata_item(&key, "TIFF"));
+            return told.and_then(|size| size.parse().ok()).unwrap_or(0);
+        }
         let (_, _, w, h) = self.layout.rect(block);
-        told.and_then(|size| size.parse().ok()).unwrap_or((w * h * 2) as u64)
+        (w * h * 2) as u64
     }
 }
 
@@ -165,19 +199,24 @@ impl Raster for RasterBand {
 }
 
 impl Fetch for RasterBand {
-    fn fetch(&mut self, blocks: &[Block]) -> Result<Fetched, ReadError> {
-        let bytes = blocks.iter().map(|block| self.stored_bytes(*block)).sum();
-        Ok(Fetched { blocks: blocks.iter().map(|block| (*block, None)).collect(), bytes })
+    fn fetch(&mut self, blocks: &[Block], into: &mut Fetched) -> Result<(), ReadError> {
+        into.blocks = blocks.iter().map(|block| (*block, 0..0)).collect();
+        into.size = blocks.iter().map(|block| self.stored_bytes(*block)).sum();
+        Ok(())
     }
 }
 
 impl Decode for RasterBand {
-    fn decode(&mut self, _: &Fetched, block: Block) -> Result<Samples, ReadError> {
-        Ok(match self.layout.sample {
-            Sample::U16 => Samples::U16(self.pixels(block)?),
-            Sample::Integer => Samples::F64(self.pixels(block)?),
-            Sample::F32 | Sample::F64 => Samples::F32(self.pixels(block)?),
-        })
+    fn decode(&mut self, _: &Fetched, block: Block, rows: Range<usize>, each: &mut Rows<'_>) -> Result<(), ReadError> {
+        let (_, _, width, _) = self.layout.rect(block);
+        match self.layout.sample {
+            Sample::U16 => hand_out(rows.start, width, &self.pixels::<u16>(block, &rows)?, each, Row::U16),
+            Sample::Integer => hand_out(rows.start, width, &self.pixels::<f64>(block, &rows)?, each, Row::F64),
+            Sample::F32 | Sample::F64 => {
+                hand_out(rows.start, width, &self.pixels::<f32>(block, &rows)?, each, Row::F32);
+            }
+        }
+        Ok(())
     }
 
     fn validity(&mut self, block: Block) -> Result<Option<Vec<bool>>, ReadError> {
@@ -190,5 +229,12 @@ impl Decode for RasterBand {
         let mask = band.open_mask_band().map_err(said(href))?;
         let mask = mask.read_as::<u8>((as_isize(x), as_isize(y)), (w, h), (w, h), None).map_err(said(href))?;
         Ok(Some(mask.data().iter().map(|value| *value != 0).collect()))
+    }
+}
+
+/// Hands out the rows of a rectangle of samples, the first of which is row `first` of the block.
+fn hand_out<'a, T>(first: usize, width: usize, samples: &'a [T], each: &mut Rows<'_>, row: fn(&'a [T]) -> Row<'a>) {
+    for (y, samples) in (first..).zip(samples.chunks_exact(width)) {
+        each(y, row(samples));
     }
 }

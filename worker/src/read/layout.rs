@@ -1,5 +1,7 @@
 //! The three parts of reading: types and seams.
 
+use std::ops::Range;
+
 use super::ReadError;
 
 /// Sample types that are read.
@@ -62,44 +64,74 @@ impl Layout {
         let (x0, y0) = (block.x * bw, block.y * bh);
         (x0, y0, bw.min(self.width - x0), bh.min(self.height - y0))
     }
+
+    /// How many blocks it has across and down.
+    #[must_use]
+    pub const fn blocks(&self) -> (usize, usize) {
+        (self.width.div_ceil(self.block.0), self.height.div_ceil(self.block.1))
+    }
 }
 
-/// Decoded samples of a block, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Samples {
+/// Decoded samples of a row of a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Row<'a> {
     /// Of `Sample::U16`.
-    U16(Vec<u16>),
+    U16(&'a [u16]),
     /// Of `Sample::F32` and `Sample::F64`.
-    F32(Vec<f32>),
+    F32(&'a [f32]),
     /// Of `Sample::Integer`.
-    F64(Vec<f64>),
+    F64(&'a [f64]),
 }
 
-/// Bytes of blocks as they are stored, ready to be decoded.
+/// Takes the rows of a block, one after the other: the row within the block, and its samples.
+pub type Rows<'a> = dyn FnMut(usize, Row<'_>) + 'a;
+
+/// Bytes of blocks as they are stored, ready to be decoded. Used again from block to block.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
-    /// The blocks asked for, each with its stored bytes; none where the decoder gets them for itself, as GDAL does.
-    pub blocks: Vec<(Block, Option<Vec<u8>>)>,
-    /// Stored bytes of these blocks.
-    pub bytes: u64,
+    /// The blocks asked for, each with the place of its bytes in `bytes`; empty where it is not stored, and where the
+    /// decoder gets them for itself, as GDAL does.
+    pub blocks: Vec<(Block, Range<usize>)>,
+    /// The stored bytes.
+    pub bytes: Vec<u8>,
+    /// Stored bytes of these blocks in all.
+    pub size: u64,
+}
+
+impl Fetched {
+    /// The stored bytes of a block; none where it was not asked for.
+    #[must_use]
+    pub fn of(&self, block: Block) -> Option<&[u8]> {
+        let (_, range) = self.blocks.iter().find(|(asked, _)| *asked == block)?;
+        self.bytes.get(range.clone())
+    }
 }
 
 /// Gets the bytes of blocks.
 pub trait Fetch {
-    /// Gets these blocks.
+    /// Gets these blocks, in place of what was fetched before.
     ///
     /// # Errors
     /// Where they cannot be had.
-    fn fetch(&mut self, blocks: &[Block]) -> Result<Fetched, ReadError>;
+    fn fetch(&mut self, blocks: &[Block], into: &mut Fetched) -> Result<(), ReadError>;
+
+    /// Tells that these blocks will be asked for soon.
+    fn expect(&mut self, _blocks: &[Block]) {}
 }
 
 /// Turns the bytes of blocks into pixels.
 pub trait Decode {
-    /// Decodes a block into row-major samples, masked ones included.
+    /// Decodes some rows of a block, masked samples included, and hands them out from the top.
     ///
     /// # Errors
     /// Where the bytes are no such block.
-    fn decode(&mut self, fetched: &Fetched, block: Block) -> Result<Samples, ReadError>;
+    fn decode(
+        &mut self,
+        fetched: &Fetched,
+        block: Block,
+        rows: Range<usize>,
+        each: &mut Rows<'_>,
+    ) -> Result<(), ReadError>;
 
     /// Which samples of a block a mask of the raster's own leaves valid; none where it has no such mask.
     ///

@@ -6,7 +6,7 @@
 //! decode   turning them into pixels                                        (`Decode`)
 //! ```
 //!
-//! GDAL (`gdal`) is one implementation of all three. Above them, `lookup` finds the source pixel that holds a working
+//! GDAL (`gdal`) is one implementation of all three; `tiff` reads the blocks of local TIFFs without it. Above them, `lookup` finds the source pixel that holds a working
 //! pixel's centre, `plane` brings the blocks that hold a wanted pixel onto the working grid, and `observe` makes an
 //! observation of a datatake's granules: score first, then only what is clear.
 
@@ -16,9 +16,11 @@ mod layout;
 mod lookup;
 mod observe;
 mod plane;
+mod tiff;
 
 pub use error::ReadError;
 pub(crate) use gdal::cause;
 pub use gdal::{GdalOpener, RasterBand};
-pub use layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Sample, Samples};
+pub use layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows, Sample};
 pub use observe::{Observer, SceneError};
+pub use tiff::{Compression, Headers, Opener, StoredBlocks, StoredSample};

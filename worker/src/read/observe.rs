@@ -13,9 +13,9 @@ use mosaic::plan::{Recipe, SceneInput, SourceFile};
 use mosaic::projection::Projection;
 
 use super::ReadError;
-use super::layout::{Layout, Open, Raster, Sample, Samples};
+use super::layout::{Fetched, Layout, Open, Raster, Row, Sample};
 use super::lookup::Lookup;
-use super::plane::{place, wanted_blocks};
+use super::plane::{Placement, wanted_blocks};
 use crate::project;
 
 /// A scene that could not be read.
@@ -45,6 +45,7 @@ pub struct Observer<'a> {
     window: PixelGrid,
     projection: Arc<dyn Projection>,
     lookups: HashMap<Geometry, Arc<Lookup>>,
+    fetched: Fetched,
     bytes_read: u64,
 }
 
@@ -55,7 +56,15 @@ impl<'a> Observer<'a> {
     /// Where the window's CRS is none.
     pub fn new(opener: &'a mut dyn Open, recipe: &'a Recipe, window: PixelGrid) -> Result<Self, ReadError> {
         let projection = project::of_epsg(window.epsg)?;
-        Ok(Self { opener, recipe, window, projection, lookups: HashMap::new(), bytes_read: 0 })
+        Ok(Self {
+            opener,
+            recipe,
+            window,
+            projection,
+            lookups: HashMap::new(),
+            fetched: Fetched::default(),
+            bytes_read: 0,
+        })
     }
 
     /// Stored bytes of all blocks read so far.
@@ -80,14 +89,22 @@ impl<'a> Observer<'a> {
 
     fn read(&mut self, scene: &SceneInput) -> Result<Option<Observation>, ReadError> {
         let mut clear = self.clear(&scene.score)?;
-        let mut values = Vec::with_capacity(scene.bands.len());
-        for file in &scene.bands {
+        if !clear.any() {
+            return Ok(None);
+        }
+        let mut bands = scene.bands.iter().map(|file| self.open_band(file)).collect::<Result<Vec<_>, _>>()?;
+        for (raster, lookup) in &mut bands {
+            let blocks = wanted_blocks(lookup, raster.layout(), &clear, self.window.width);
+            raster.expect(&blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>());
+        }
+        let mut values = Vec::with_capacity(bands.len());
+        for (mut raster, lookup) in bands {
             if !clear.any() {
                 return Ok(None);
             }
             let mut plane = vec![0; self.pixels()];
-            self.read_band(file, &clear, &mut plane)?;
-            clear.and(&Bits::from_pixels(&plane, |dn| dn != 0));
+            self.read_band(raster.as_mut(), &lookup, &clear, &mut plane)?;
+            clear.and(&Bits::nonzero(&plane));
             mosaic::mask::harmonise(&mut plane, scene.offset);
             values.push(plane);
         }
@@ -97,41 +114,53 @@ impl<'a> Observer<'a> {
     /// Where the score is good enough.
     fn clear(&mut self, score: &SourceFile) -> Result<Bits, ReadError> {
         let mut raster = self.open(score, Some(self.recipe.score_band.name()))?;
-        let lookup = self.lookup(raster.layout())?;
-        let mut clear = vec![false; self.pixels()];
-        let wanted = Bits::ones(self.pixels());
+        let layout = raster.layout().clone();
+        let lookup = self.lookup(&layout)?;
         let threshold = Threshold::new(self.recipe.threshold);
-        self.for_wanted(raster.as_mut(), &lookup, &wanted, |layout, samples, valid, put| {
-            let mut good: Vec<bool> = match &samples {
-                Samples::F32(s) => s.iter().map(|v| threshold.float(*v, layout.nodata)).collect(),
-                Samples::U16(s) => s.iter().map(|v| scaled(&threshold, layout, f64::from(*v))).collect(),
-                Samples::F64(s) => s.iter().map(|v| scaled(&threshold, layout, *v)).collect(),
+        let scaled = |stored: f64| threshold.scaled(stored, layout.scale, layout.offset, layout.nodata);
+        let mut clear = Bits::zeros(self.pixels());
+        let wanted = Bits::ones(self.pixels());
+        self.for_wanted(raster.as_mut(), &lookup, &wanted, |y, row, valid, placement| {
+            let mut good = match row {
+                Row::F32(s) => Bits::from_flags(s.len(), threshold.floats(s, layout.nodata)),
+                Row::U16(s) => Bits::from_pixels(s, |stored| scaled(f64::from(stored))),
+                Row::F64(s) => Bits::from_pixels(s, scaled),
             };
             if let Some(valid) = valid {
-                good.iter_mut().zip(valid).for_each(|(good, valid)| *good &= valid);
+                good.and(&Bits::from_pixels(valid, |valid| valid));
             }
-            put.put(&good, &mut clear);
-            Ok(())
+            placement.set(y, &good, &mut clear);
         })?;
-        Ok(Bits::from_pixels(&clear, |clear| clear))
+        Ok(clear)
     }
 
-    /// DN of the wanted pixels; 0 where there is no data.
-    fn read_band(&mut self, file: &SourceFile, wanted: &Bits, plane: &mut [u16]) -> Result<(), ReadError> {
-        let mut raster = self.open(file, None)?;
+    fn open_band(&mut self, file: &SourceFile) -> Result<(Box<dyn Raster>, Arc<Lookup>), ReadError> {
+        let raster = self.open(file, None)?;
         if raster.layout().sample != Sample::U16 {
             return Err(ReadError::permanent(&file.href, "its samples are not uint16, as a band's are"));
         }
         let lookup = self.lookup(raster.layout())?;
-        self.for_wanted(raster.as_mut(), &lookup, wanted, |layout, samples, valid, put| {
-            let Samples::U16(mut samples) = samples else {
-                return Err(ReadError::permanent(&layout.href, "its samples are not uint16, as a band's are"));
-            };
-            if let Some(valid) = valid {
-                samples.iter_mut().zip(valid).filter(|(_, valid)| !valid).for_each(|(dn, _)| *dn = 0);
+        Ok((raster, lookup))
+    }
+
+    /// DN of the wanted pixels; 0 where there is no data.
+    fn read_band(
+        &mut self,
+        raster: &mut dyn Raster,
+        lookup: &Lookup,
+        wanted: &Bits,
+        plane: &mut [u16],
+    ) -> Result<(), ReadError> {
+        self.for_wanted(raster, lookup, wanted, |y, row, valid, placement| {
+            // A raster's rows are of its layout's samples, which have been looked at.
+            let Row::U16(samples) = row else { return };
+            match valid {
+                None => placement.put(y, samples, plane),
+                Some(valid) => {
+                    let masked = samples.iter().zip(valid).map(|(dn, valid)| if *valid { *dn } else { 0 });
+                    placement.put(y, &masked.collect::<Vec<_>>(), plane);
+                }
             }
-            put.put(&samples, plane);
-            Ok(())
         })
     }
 
@@ -143,23 +172,24 @@ impl<'a> Observer<'a> {
         Ok(raster)
     }
 
-    /// Fetches and decodes, block by block, what holds a wanted pixel.
+    /// Fetches and decodes, block by block, what holds a wanted pixel; hands out its rows, each with what the raster's
+    /// own mask leaves valid of it.
     fn for_wanted(
         &mut self,
         raster: &mut dyn Raster,
         lookup: &Lookup,
         wanted: &Bits,
-        mut each: impl FnMut(&Layout, Samples, Option<Vec<bool>>, &Put<'_>) -> Result<(), ReadError>,
+        mut each: impl FnMut(usize, Row<'_>, Option<&[bool]>, &Placement<'_>),
     ) -> Result<(), ReadError> {
         let width = self.window.width;
-        let layout = raster.layout().clone();
-        for (block, taker) in wanted_blocks(lookup, &layout, wanted, width) {
-            let fetched = raster.fetch(&[block])?;
-            self.bytes_read += fetched.bytes;
-            let samples = raster.decode(&fetched, block)?;
+        for (block, taker) in wanted_blocks(lookup, raster.layout(), wanted, width) {
+            let rect = raster.layout().rect(block);
+            let placement = Placement::new(lookup, &taker, rect, width);
+            raster.fetch(&[block], &mut self.fetched)?;
+            self.bytes_read += self.fetched.size;
             let valid = raster.validity(block)?;
-            let put = Put { lookup, taker: &taker, rect: layout.rect(block), width };
-            each(&layout, samples, valid, &put)?;
+            let valid = |y: usize| valid.as_ref().map(|valid| &valid[y * rect.2..][..rect.2]);
+            raster.decode(&self.fetched, block, placement.rows(), &mut |y, row| each(y, row, valid(y), &placement))?;
         }
         Ok(())
     }
@@ -179,23 +209,5 @@ impl<'a> Observer<'a> {
         let lookup = Arc::new(lookup);
         self.lookups.insert(geometry, Arc::clone(&lookup));
         Ok(lookup)
-    }
-}
-
-fn scaled(threshold: &Threshold, layout: &Layout, stored: f64) -> bool {
-    threshold.scaled(stored, layout.scale, layout.offset, layout.nodata)
-}
-
-/// Where a block's samples go.
-struct Put<'a> {
-    lookup: &'a Lookup,
-    taker: &'a super::plane::Taker,
-    rect: super::layout::Rect,
-    width: usize,
-}
-
-impl Put<'_> {
-    fn put<T: Copy>(&self, samples: &[T], plane: &mut [T]) {
-        place(self.lookup, self.taker, self.rect, samples, self.width, plane);
     }
 }

@@ -18,7 +18,7 @@ pub enum Taker {
         /// Working rows.
         rows: Range<usize>,
     },
-    /// Single working pixels, row-major indices.
+    /// Single working pixels, row-major indices, in order of the source's rows.
     Pixels(Vec<usize>),
 }
 
@@ -48,7 +48,11 @@ pub fn wanted_blocks(lookup: &Lookup, source: &Layout, wanted: &Bits, width: usi
                     takers.entry((row as usize / bh, column as usize / bw)).or_default().push(pixel);
                 }
             }
-            takers.into_iter().map(|((y, x), pixels)| (Block { x, y }, Taker::Pixels(pixels))).collect()
+            let taker = |((y, x), mut taken): ((usize, usize), Vec<usize>)| {
+                taken.sort_by_key(|pixel| pixels[*pixel].1);
+                (Block { x, y }, Taker::Pixels(taken))
+            };
+            takers.into_iter().map(taker).collect()
         }
     }
 }
@@ -66,38 +70,119 @@ fn runs(sources: &[u32], block: usize) -> Vec<(usize, Range<usize>)> {
     runs
 }
 
-/// Puts a block's samples where they are taken, in a plane of the working window.
-pub fn place<T: Copy>(
-    lookup: &Lookup,
-    taker: &Taker,
-    (x0, y0, block_width, _): Rect,
-    samples: &[T],
+/// Where the samples of one block go on the working window.
+pub struct Placement<'a> {
+    lookup: &'a Lookup,
+    taker: &'a Taker,
+    rect: Rect,
     width: usize,
-    plane: &mut [T],
-) {
-    match (lookup, taker) {
-        (Lookup::Aligned { columns, rows }, Taker::Window { columns: cs, rows: rs }) => {
-            let first = columns[cs.start] as usize;
-            let one_to_one = columns[cs.end - 1] as usize - first == cs.len() - 1;
-            for r in rs.clone() {
-                let source = (rows[r] as usize - y0) * block_width;
-                let target = &mut plane[r * width + cs.start..r * width + cs.end];
-                if one_to_one {
-                    let from = source + first - x0;
-                    target.copy_from_slice(&samples[from..from + cs.len()]);
-                } else {
-                    for (value, column) in target.iter_mut().zip(&columns[cs.clone()]) {
-                        *value = samples[source + *column as usize - x0];
+}
+
+impl<'a> Placement<'a> {
+    /// The placement of a block that covers `rect` of its raster, on a window `width` pixels wide.
+    #[must_use]
+    pub const fn new(lookup: &'a Lookup, taker: &'a Taker, rect: Rect, width: usize) -> Self {
+        Self { lookup, taker, rect, width }
+    }
+
+    /// The rows of the block that any pixel takes from.
+    #[must_use]
+    pub fn rows(&self) -> Range<usize> {
+        let row = |source: u32| source as usize - self.rect.1;
+        match (self.lookup, self.taker) {
+            (Lookup::Aligned { rows, .. }, Taker::Window { rows: taken, .. }) => {
+                row(rows[taken.start])..row(rows[taken.end - 1]) + 1
+            }
+            (Lookup::Scattered { pixels }, Taker::Pixels(taken)) => match (taken.first(), taken.last()) {
+                (Some(first), Some(last)) => row(pixels[*first].1)..row(pixels[*last].1) + 1,
+                _ => 0..0,
+            },
+            _ => self.mismatched(0..0),
+        }
+    }
+
+    /// Puts a row of the block where it is taken, in a plane of the working window.
+    pub fn put(&self, y: usize, samples: &[u16], plane: &mut [u16]) {
+        let (x0, ..) = self.rect;
+        match (self.lookup, self.taker) {
+            (Lookup::Aligned { columns, .. }, Taker::Window { columns: taken, .. }) => {
+                let first = columns[taken.start] as usize - x0;
+                for r in self.rows_from(y) {
+                    let target = &mut plane[r * self.width..][taken.clone()];
+                    if is_run(&columns[taken.clone()]) {
+                        target.copy_from_slice(&samples[first..first + taken.len()]);
+                    } else {
+                        for (value, column) in target.iter_mut().zip(&columns[taken.clone()]) {
+                            *value = samples[*column as usize - x0];
+                        }
                     }
                 }
             }
-        }
-        (Lookup::Scattered { pixels }, Taker::Pixels(taken)) => {
-            for pixel in taken {
-                let (column, row) = pixels[*pixel];
-                plane[*pixel] = samples[(row as usize - y0) * block_width + column as usize - x0];
+            (Lookup::Scattered { pixels }, Taker::Pixels(taken)) => {
+                for pixel in self.pixels_from(pixels, taken, y) {
+                    plane[*pixel] = samples[pixels[*pixel].0 as usize - x0];
+                }
             }
+            _ => self.mismatched(()),
         }
-        _ => debug_assert!(false, "a taker of another lookup"),
+    }
+
+    /// Sets, in a mask of the working window, the pixels that take from one of a row's samples that are set.
+    pub fn set(&self, y: usize, flags: &Bits, mask: &mut Bits) {
+        let (x0, ..) = self.rect;
+        match (self.lookup, self.taker) {
+            (Lookup::Aligned { columns, .. }, Taker::Window { columns: taken, .. }) => {
+                let columns = &columns[taken.clone()];
+                let run = is_run(columns).then(|| flags.view(columns[0] as usize - x0, columns.len()));
+                for r in self.rows_from(y) {
+                    let at = r * self.width + taken.start;
+                    match &run {
+                        Some(run) => mask.set_words(at, run.words()),
+                        None => {
+                            let set = |column: u32| flags.get(column as usize - x0);
+                            mask.set_words(at, mosaic::flags::which(columns, set));
+                        }
+                    }
+                }
+            }
+            (Lookup::Scattered { pixels }, Taker::Pixels(taken)) => {
+                for pixel in self.pixels_from(pixels, taken, y) {
+                    mask.set(*pixel, flags.get(pixels[*pixel].0 as usize - x0));
+                }
+            }
+            _ => self.mismatched(()),
+        }
+    }
+
+    /// The working rows that take from row `y` of the block.
+    fn rows_from(&self, y: usize) -> Range<usize> {
+        let (Lookup::Aligned { rows, .. }, Taker::Window { rows: taken, .. }) = (self.lookup, self.taker) else {
+            return self.mismatched(0..0);
+        };
+        let source = (self.rect.1 + y) as u32;
+        let sources = &rows[taken.clone()];
+        let (start, end) = (sources.partition_point(|s| *s < source), sources.partition_point(|s| *s <= source));
+        taken.start + start..taken.start + end
+    }
+
+    /// The working pixels that take from row `y` of the block.
+    fn pixels_from<'b>(&self, pixels: &[(u32, u32)], taken: &'b [usize], y: usize) -> &'b [usize] {
+        let source = (self.rect.1 + y) as u32;
+        let start = taken.partition_point(|pixel| pixels[*pixel].1 < source);
+        let end = taken.partition_point(|pixel| pixels[*pixel].1 <= source);
+        &taken[start..end]
+    }
+
+    fn mismatched<T>(&self, nothing: T) -> T {
+        debug_assert!(false, "a taker of another lookup");
+        nothing
+    }
+}
+
+/// Whether the columns follow each other without a gap. They ascend, and none is outside.
+fn is_run(columns: &[u32]) -> bool {
+    match columns {
+        [first, .., last] => (last - first) as usize == columns.len() - 1,
+        _ => true,
     }
 }

@@ -1,0 +1,247 @@
+//! Blocks of a local TIFF read without GDAL: pread, libdeflate, and the predictor undone row by row.
+//!
+//! GDAL opens a file once and says where its blocks lie ([`StoredBlocks`]); from then on, and for every sub-tile, its
+//! block cache, its locks and its zlib are out of the way. What this path does not know stays with GDAL, and both give
+//! the same samples.
+
+mod headers;
+mod predictor;
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gdal::raster::GdalDataType;
+use libdeflater::Decompressor;
+use rustix::fs::{Advice, fadvise};
+
+use super::ReadError;
+use super::gdal::RasterBand;
+use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows};
+pub use headers::Headers;
+use headers::{Header, Known};
+
+/// How blocks are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// As a zlib stream.
+    Deflate,
+}
+
+/// What a stored sample is, and what it was made of before it was compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredSample {
+    /// 8 bits; differences where the predictor is 2.
+    U8 {
+        /// Whether differences to the sample on the left are stored.
+        differences: bool,
+    },
+    /// 16 bits; differences where the predictor is 2.
+    U16 {
+        /// Whether differences to the sample on the left are stored.
+        differences: bool,
+    },
+    /// 32-bit floating point; its bytes taken apart where the predictor is 3.
+    F32 {
+        /// Whether a row is stored as four rows of bytes, the highest first, and they as differences.
+        bytes_apart: bool,
+    },
+}
+
+impl StoredSample {
+    /// The sample of a data type and a TIFF predictor, where it is one that is read here.
+    #[must_use]
+    pub const fn of(data_type: GdalDataType, predictor: u8) -> Option<Self> {
+        match (data_type, predictor) {
+            (GdalDataType::UInt8, 1 | 2) => Some(Self::U8 { differences: predictor == 2 }),
+            (GdalDataType::UInt16, 1 | 2) => Some(Self::U16 { differences: predictor == 2 }),
+            (GdalDataType::Float32, 1 | 3) => Some(Self::F32 { bytes_apart: predictor == 3 }),
+            _ => None,
+        }
+    }
+
+    const fn bytes(self) -> usize {
+        match self {
+            Self::U8 { .. } => 1,
+            Self::U16 { .. } => 2,
+            Self::F32 { .. } => 4,
+        }
+    }
+}
+
+/// Where the blocks of a TIFF lie, and how they are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredBlocks {
+    /// How they are compressed.
+    pub compression: Compression,
+    /// Their samples.
+    pub sample: StoredSample,
+    /// Offset and size of each, row by row; a size of 0 where the block is not stored and all of it is nodata.
+    pub places: Vec<(u64, u32)>,
+    /// Blocks across.
+    pub across: usize,
+}
+
+/// What decoding needs again and again.
+#[derive(Default)]
+struct Workspace {
+    inflater: Decompressor,
+    inflated: Vec<u8>,
+    bytes: Vec<u8>,
+    u16s: Vec<u16>,
+    f32s: Vec<f32>,
+}
+
+/// Opens local TIFFs for direct reading, and everything else with GDAL.
+pub struct Opener<'a> {
+    headers: &'a Headers,
+    workspace: Rc<RefCell<Workspace>>,
+}
+
+impl<'a> Opener<'a> {
+    /// An opener for one thread; what it learns of files it shares through `headers`.
+    #[must_use]
+    pub fn new(headers: &'a Headers) -> Self {
+        Self { headers, workspace: Rc::default() }
+    }
+}
+
+impl Open for Opener<'_> {
+    fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
+        // What is no local file, or none at all, GDAL knows how to open, or how to complain of.
+        let Ok(file) = File::open(href) else { return Ok(Box::new(RasterBand::open(href, band)?)) };
+        match self.headers.of(&file, href, band)? {
+            Known::Direct(header) => {
+                let workspace = Rc::clone(&self.workspace);
+                Ok(Box::new(Tiff { file, header, workspace }))
+            }
+            Known::ByGdal(raster) => Ok(raster),
+        }
+    }
+}
+
+/// A local TIFF that is read directly.
+struct Tiff {
+    file: File,
+    header: Arc<Header>,
+    workspace: Rc<RefCell<Workspace>>,
+}
+
+impl Tiff {
+    fn broken(&self, block: Block, why: impl std::fmt::Display) -> ReadError {
+        let Block { x, y } = block;
+        let problem = format!("it cannot be read, is it whole? Block {x}, {y}: {why}");
+        ReadError::permanent(&self.header.layout.href, problem)
+    }
+
+    fn place(&self, block: Block) -> Result<(u64, u32), ReadError> {
+        let StoredBlocks { places, across, .. } = &self.header.blocks;
+        let place = places.get(block.y * across + block.x).filter(|_| block.x < *across);
+        place.copied().ok_or_else(|| self.broken(block, "there is no such block"))
+    }
+}
+
+impl Raster for Tiff {
+    fn layout(&self) -> &Layout {
+        &self.header.layout
+    }
+}
+
+impl Fetch for Tiff {
+    fn fetch(&mut self, blocks: &[Block], into: &mut Fetched) -> Result<(), ReadError> {
+        into.blocks.clear();
+        let mut end = 0;
+        for block in blocks {
+            let (offset, size) = self.place(*block)?;
+            let range = end..end + size as usize;
+            end = range.end;
+            // The buffer only grows: clearing it anew for each block costs as much as reading it.
+            if into.bytes.len() < end {
+                into.bytes.resize(end, 0);
+            }
+            let bytes = &mut into.bytes[range.clone()];
+            self.file.read_exact_at(bytes, offset).map_err(|e| self.broken(*block, e))?;
+            into.blocks.push((*block, range));
+        }
+        into.size = end as u64;
+        Ok(())
+    }
+
+    fn expect(&mut self, blocks: &[Block]) {
+        for (offset, size) in blocks.iter().filter_map(|block| self.place(*block).ok()) {
+            // Advice: where it is not taken the blocks are merely read later.
+            let _ = fadvise(&self.file, offset, NonZeroU64::new(size.into()), Advice::WillNeed);
+        }
+    }
+}
+
+impl Decode for Tiff {
+    fn decode(
+        &mut self,
+        fetched: &Fetched,
+        block: Block,
+        rows: Range<usize>,
+        each: &mut Rows<'_>,
+    ) -> Result<(), ReadError> {
+        let stored = fetched.of(block).ok_or_else(|| self.broken(block, "it was not fetched"))?;
+        let StoredBlocks { compression, sample, .. } = &self.header.blocks;
+        let layout = &self.header.layout;
+        let (_, _, width, height) = layout.rect(block);
+        let stride = layout.block.0 * sample.bytes();
+        let Workspace { inflater, inflated, bytes, u16s, f32s } = &mut *self.workspace.borrow_mut();
+        if stored.is_empty() {
+            absent(layout, *sample, width, rows, each);
+            return Ok(());
+        }
+        let raw = match compression {
+            Compression::None => stored,
+            Compression::Deflate => {
+                let full = stride * layout.block.1;
+                if inflated.len() < full {
+                    inflated.resize(full, 0);
+                }
+                let length = inflater.zlib_decompress(stored, &mut inflated[..full]);
+                &inflated[..length.map_err(|e| self.broken(block, e))?]
+            }
+        };
+        // The last strip of a TIFF may be stored without the rows that are cut off; a tile never is.
+        if raw.len() < stride * height {
+            return Err(self.broken(block, format_args!("{} bytes, not {}", raw.len(), stride * height)));
+        }
+        for (y, raw) in rows.clone().zip(raw.chunks_exact(stride).skip(rows.start)) {
+            match sample {
+                StoredSample::U8 { differences } => predictor::u8s(raw, *differences, u16s),
+                StoredSample::U16 { differences } => predictor::u16s(raw, *differences, u16s),
+                StoredSample::F32 { bytes_apart } => predictor::f32s(raw, *bytes_apart, bytes, f32s),
+            }
+            match sample {
+                StoredSample::F32 { .. } => each(y, Row::F32(&f32s[..width])),
+                _ => each(y, Row::U16(&u16s[..width])),
+            }
+        }
+        Ok(())
+    }
+
+    fn validity(&mut self, _: Block) -> Result<Option<Vec<bool>>, ReadError> {
+        Ok(None)
+    }
+}
+
+/// A block that is not stored: all of it nodata, or 0, as GDAL has it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn absent(layout: &Layout, sample: StoredSample, width: usize, rows: Range<usize>, each: &mut Rows<'_>) {
+    let value = layout.nodata.unwrap_or(0.0);
+    let (u16s, f32s) = (vec![value as u16; width], vec![value as f32; width]);
+    for y in rows {
+        match sample {
+            StoredSample::F32 { .. } => each(y, Row::F32(&f32s)),
+            _ => each(y, Row::U16(&u16s)),
+        }
+    }
+}
