@@ -45,8 +45,8 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
 }
 
 fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
-    worker::gdal_messages::install();
     let request = input::read(&args.request)?;
+    worker::gdal_messages::install();
     let prepared = coordinator::prepare::prepare(request, &Library).map_err(BadInput::from)?;
     let summary = prepared.summary();
     if args.json {

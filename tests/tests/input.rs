@@ -200,3 +200,14 @@ fn nothing_to_make_a_mosaic_of() {
         assert_eq!(String::from_utf8(link.stdout).unwrap().lines().count(), scenes);
     }
 }
+
+/// What a request says is checked before GDAL and all that it stands on is loaded, which takes far longer.
+#[test]
+fn the_program_starts_without_gdal() {
+    let mut traced = clearmosaic();
+    // Told so, the loader of shared libraries lists them instead of starting the program.
+    traced.env("LD_TRACE_LOADED_OBJECTS", "1");
+    let listed = String::from_utf8(traced.output().unwrap().stdout).unwrap();
+    assert!(listed.contains("libc.so"), "no list of libraries: {listed}");
+    assert!(!listed.contains("libgdal") && !listed.contains("libproj"), "a function is missing in `late`: {listed}");
+}

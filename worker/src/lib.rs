@@ -9,6 +9,7 @@ pub mod agent;
 mod codec;
 pub mod execute;
 pub mod gdal_messages;
+mod late;
 pub mod library;
 pub mod memory;
 pub mod project;

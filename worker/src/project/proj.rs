@@ -9,6 +9,8 @@ use std::ptr::{null, null_mut};
 
 use mosaic::projection::{Projection, ProjectionError};
 
+use crate::late::{PROJ, late};
+
 #[repr(C)]
 struct Context([u8; 0]);
 #[repr(C)]
@@ -25,7 +27,8 @@ const PARTIAL_INTERSECTION: c_int = 1;
 const DISCARD_IF_MISSING_GRID: c_int = 1;
 const PROJ_5: c_int = 0;
 
-unsafe extern "C" {
+late! {
+    PROJ;
     fn proj_context_create() -> *mut Context;
     fn proj_context_destroy(context: *mut Context) -> *mut Context;
     fn proj_context_set_enable_network(context: *mut Context, enabled: c_int) -> c_int;
