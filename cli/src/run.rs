@@ -27,8 +27,8 @@ use crate::{input, memory, print};
 /// Runs a request to its end.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     memory::keep_to_one_heap();
-    worker::gdal_messages::install();
     let request = input::read(&args.request)?;
+    worker::gdal_messages::install();
     let division = memory::divide(args.memory)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or(cores, usize::from);

@@ -2,9 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
-use tests::{World, clearmosaic, run};
+use tests::{World, clearmosaic, command, run, run_command};
 
 /// Fails unless the request with these fields ends with exit code 2, nothing on stdout, nothing published, and one
 /// line for each of `faults`, which holds all of its words.
@@ -204,10 +205,8 @@ fn nothing_to_make_a_mosaic_of() {
 /// What a request says is checked before GDAL and all that it stands on is loaded, which takes far longer.
 #[test]
 fn the_program_starts_without_gdal() {
-    let mut traced = clearmosaic();
     // Told so, the loader of shared libraries lists them instead of starting the program.
-    traced.env("LD_TRACE_LOADED_OBJECTS", "1");
-    let listed = String::from_utf8(traced.output().unwrap().stdout).unwrap();
+    let listed = command(run_command(Path::new("none"), &[]).env("LD_TRACE_LOADED_OBJECTS", "1")).stdout;
     assert!(listed.contains("libc.so"), "no list of libraries: {listed}");
     assert!(!listed.contains("libgdal") && !listed.contains("libproj"), "a function is missing in `late`: {listed}");
 }
