@@ -5,6 +5,7 @@
 //! the same samples.
 
 mod headers;
+mod inflate;
 mod predictor;
 
 use std::cell::RefCell;
@@ -202,17 +203,14 @@ impl Decode for Tiff {
         let raw = match compression {
             Compression::None => stored,
             Compression::Deflate => {
-                let full = stride * layout.block.1;
-                if inflated.len() < full {
-                    inflated.resize(full, 0);
-                }
-                let length = inflater.zlib_decompress(stored, &mut inflated[..full]);
-                &inflated[..length.map_err(|e| self.broken(block, e))?]
+                let wanted = inflate::Wanted { full: stride * layout.block.1, needed: stride * rows.end };
+                inflate::inflate(inflater, stored, wanted, inflated).map_err(|e| self.broken(block, e))?
             }
         };
         // The last strip of a TIFF may be stored without the rows that are cut off; a tile never is.
-        if raw.len() < stride * height {
-            return Err(self.broken(block, format_args!("{} bytes, not {}", raw.len(), stride * height)));
+        let least = stride * rows.end.min(height);
+        if raw.len() < least {
+            return Err(self.broken(block, format_args!("{} bytes, not {least}", raw.len())));
         }
         for (y, raw) in rows.clone().zip(raw.chunks_exact(stride).skip(rows.start)) {
             match sample {
