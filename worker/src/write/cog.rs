@@ -81,7 +81,7 @@ impl CogWriter {
         plane: &Plane,
         encoder: &mut Encoder,
     ) -> Result<(), WriteError> {
-        let block = encoder.encode(plane, window.width).map_err(|e| WriteError::new(&self.path, e.to_string()))?;
+        let block = encoder.encode(plane, window.width);
         let index = row * self.levels[level].columns() + column;
         self.spool.put(level, index, block).map_err(|e| WriteError::io(&self.path, &e))
     }

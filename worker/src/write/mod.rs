@@ -1,11 +1,12 @@
 //! Writing: cloud-optimised GeoTIFFs and pictures.
 //!
 //! ```text
-//! pyramid: blocks on all cores ─► overviews of them ─► block (encoded) ─► spool ─► cog ◄─ template, tiff (its head)
+//! pyramid: blocks on all cores ─► overviews of them ─► block, deflate (encoded) ─► spool ─► cog ◄─ template, tiff (its head)
 //! ```
 
 mod block;
 mod cog;
+mod deflate;
 mod error;
 mod level;
 mod overview;
