@@ -29,6 +29,15 @@ impl Plane {
         }
     }
 
+    /// How many pixels it has.
+    #[must_use]
+    pub const fn pixels(&self) -> usize {
+        match self {
+            Self::U16(values) => values.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+
     /// A pixel's value.
     #[must_use]
     #[inline]

@@ -31,7 +31,7 @@ fn assemble(
     outputs: &Outputs,
     tile: &OutputTile,
     projection: &Arc<dyn Projection>,
-    composites: &mut MadeUp,
+    composites: &MadeUp,
     side: usize,
 ) -> Result<Block, String> {
     let assembler = Assembler::new(outputs, tile, Arc::clone(projection)).unwrap();
@@ -96,9 +96,9 @@ fn check(plan: &Plan, all: &[TileId], projection: Option<Arc<dyn Projection>>, v
     for tile in &outputs.tiles {
         let own = || Arc::new(utm_of_epsg(tile.grid.epsg).unwrap()) as Arc<dyn Projection>;
         let projection = projection.clone().unwrap_or_else(own);
-        let mut composites = MadeUp::new(tile, outputs.working_resolution, outputs.dtype, values);
-        let whole = assemble(outputs, tile, &projection, &mut composites, usize::MAX >> 1).unwrap();
-        let pieces = assemble(outputs, tile, &projection, &mut composites, 37).unwrap();
+        let composites = MadeUp::new(tile, outputs.working_resolution, outputs.dtype, values);
+        let whole = assemble(outputs, tile, &projection, &composites, usize::MAX >> 1).unwrap();
+        let pieces = assemble(outputs, tile, &projection, &composites, 37).unwrap();
         assert!(whole == pieces, "{} depends on its blocks", tile.id);
         for row in 0..tile.grid.height {
             for column in 0..tile.grid.width {
@@ -216,9 +216,9 @@ fn no_kind_of_resampling_reads_what_is_not_planned() {
             let plan = plan_of(&request(&grid), &aoi, &all, 60.0, Some(projection.as_ref()));
             assert!(!plan.outputs.tiles.is_empty());
             for tile in &plan.outputs.tiles {
-                let mut composites = MadeUp::new(tile, 60.0, Dtype::Uint16, speckled);
+                let composites = MadeUp::new(tile, 60.0, Dtype::Uint16, speckled);
                 let projection: Arc<dyn Projection> = Arc::clone(&projection) as _;
-                let block = assemble(&plan.outputs, tile, &projection, &mut composites, 64).unwrap();
+                let block = assemble(&plan.outputs, tile, &projection, &composites, 64).unwrap();
                 assert!(block.owned.contains(&true), "{}: a tile that owns nothing", tile.id);
             }
         }
@@ -232,9 +232,9 @@ fn field(grid: &str, request_of: fn(Request) -> Request, values: Values) -> (Blo
     let grid = format!("{{crs: 'EPSG:32633', tile_pixels: 200, {grid}}}");
     let plan = plan_of(&request_of(request(&grid)), &aoi, &all, 60.0, Some(utm.as_ref()));
     let tile = plan.outputs.tiles.iter().max_by_key(|tile| well_inside(tile).count()).unwrap();
-    let mut composites = MadeUp::new(tile, 60.0, plan.outputs.dtype, values);
+    let composites = MadeUp::new(tile, 60.0, plan.outputs.dtype, values);
     let projection: Arc<dyn Projection> = utm;
-    let block = assemble(&plan.outputs, tile, &projection, &mut composites, 64).unwrap();
+    let block = assemble(&plan.outputs, tile, &projection, &composites, 64).unwrap();
     (block, tile.clone())
 }
 
@@ -360,16 +360,16 @@ fn a_composite_that_could_not_be_made_leaves_nodata() {
     struct Failed(MadeUp);
     impl mosaic::assemble::Composites for Failed {
         type Error = String;
-        fn get(&mut self, t: TileId, c: u16, r: u16) -> Result<Option<Arc<mosaic::composite::Composite>>, String> {
+        fn get(&self, t: TileId, c: u16, r: u16) -> Result<Option<Arc<mosaic::composite::Composite>>, String> {
             if (c, r) == (0, 0) { Ok(None) } else { self.0.get(t, c, r) }
         }
     }
     let all = [tile("33TVM")];
     let plan = plan_of(&request("{resolution: 60}"), &Aoi::from_tiles(&all).unwrap(), &all, 60.0, None);
     let output = &plan.outputs.tiles[0];
-    let mut composites = Failed(MadeUp::new(output, 60.0, Dtype::Uint16, |_, _, _| (2, [5.0, 6.0])));
+    let composites = Failed(MadeUp::new(output, 60.0, Dtype::Uint16, |_, _, _| (2, [5.0, 6.0])));
     let assembler = Assembler::new(&plan.outputs, output, Arc::new(Utm { zone: 33, south: false })).unwrap();
-    let block = assembler.block(&output.grid.window(), &mut composites).unwrap();
+    let block = assembler.block(&output.grid.window(), &composites).unwrap();
     let at = |column: usize, row: usize| {
         let pixel = row * output.grid.width + column;
         (block.owned[pixel], block.counts[pixel], block.bands[0].get(pixel))
@@ -387,14 +387,14 @@ fn blocks_are_assembled_fast() {
         let utm = Arc::new(Utm { zone: 33, south: false }) as Arc<dyn Projection>;
         let projection = projection.unwrap_or(utm);
         let output = plan.outputs.tiles.iter().find(|tile| tile.id != "33TVL").unwrap();
-        let mut composites =
+        let composites =
             MadeUp::new(output, resolution, Dtype::Uint16, |_, c, r| (1, [(c + 1) as f32, (r + 1) as f32]));
         let assembler = Assembler::new(&plan.outputs, output, projection).unwrap();
         let (mut took, mut pixels) = (std::time::Duration::ZERO, 0);
         for y0 in (0..output.grid.height / 512 * 512).step_by(512) {
             for x0 in (0..output.grid.width / 512 * 512).step_by(512) {
                 let start = std::time::Instant::now();
-                let block = assembler.block(&Window { x0, y0, width: 512, height: 512 }, &mut composites).unwrap();
+                let block = assembler.block(&Window { x0, y0, width: 512, height: 512 }, &composites).unwrap();
                 if block.owned.iter().all(|owned| *owned) {
                     took += start.elapsed();
                     pixels += 512 * 512;

@@ -5,6 +5,10 @@
 //!                  └► assemble (in `mosaic`) ─► write (COG, PNG) ─► artifact store
 //! ```
 
+use std::sync::Arc;
+
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+
 pub mod agent;
 mod codec;
 pub mod execute;
@@ -15,6 +19,14 @@ pub mod memory;
 pub mod project;
 pub mod read;
 pub mod write;
+
+/// Threads that the tasks of a process share, one for each slot: however many tasks run, no more threads compute.
+///
+/// # Errors
+/// Where the system gives no more threads.
+pub fn pool(slots: usize) -> Result<Arc<ThreadPool>, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().num_threads(slots.max(1)).thread_name(|n| format!("pixels-{n}")).build().map(Arc::new)
+}
 
 /// Bounds GDAL's block cache, in bytes, for the whole process. What the environment says goes before it.
 pub fn set_gdal_cache(bytes: u64) {

@@ -28,7 +28,7 @@ use crate::request::Resampling;
 use place::{Placed, Placer};
 use sample::Sampler;
 
-/// Where composites come from.
+/// Where composites come from. Blocks that are assembled side by side share it.
 pub trait Composites {
     /// What goes wrong there.
     type Error;
@@ -37,7 +37,7 @@ pub trait Composites {
     ///
     /// # Errors
     /// Where it is not there, or is not one that the plan names.
-    fn get(&mut self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, Self::Error>;
+    fn get(&self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, Self::Error>;
 }
 
 /// An output tile that cannot be assembled.
@@ -108,7 +108,7 @@ impl<'a> Assembler<'a> {
     ///
     /// # Errors
     /// Where a composite cannot be had.
-    pub fn block<C: Composites>(&self, window: &Window, composites: &mut C) -> Result<Block, AssembleError<C::Error>> {
+    pub fn block<C: Composites>(&self, window: &Window, composites: &C) -> Result<Block, AssembleError<C::Error>> {
         let pixels = window.pixels();
         let mut block = Block {
             counts: vec![0; pixels],

@@ -13,7 +13,7 @@ type Held = (TileId, u16, u16, Option<Arc<Composite>>);
 /// Takes samples of composites.
 pub struct Sampler<'a, C> {
     /// Where composites come from.
-    composites: &'a mut C,
+    composites: &'a C,
     /// The owners' grids.
     grids: &'a Grids,
     /// For each band of the output, its place in the composites.
@@ -24,7 +24,7 @@ pub struct Sampler<'a, C> {
 }
 
 impl<'a, C: Composites> Sampler<'a, C> {
-    pub fn new(composites: &'a mut C, grids: &'a Grids, order: &'a [usize]) -> Self {
+    pub fn new(composites: &'a C, grids: &'a Grids, order: &'a [usize]) -> Self {
         let mean = Mean { sums: vec![0.0; order.len()], ..Mean::default() };
         Self { composites, grids, order, last: None, mean }
     }

@@ -124,7 +124,7 @@ impl MadeUp {
 impl Composites for MadeUp {
     type Error = String;
 
-    fn get(&mut self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, String> {
+    fn get(&self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, String> {
         let found = self.composites.get(&(tile, column, row));
         found.cloned().map(Some).ok_or_else(|| format!("{tile}/{column}-{row} is not planned"))
     }

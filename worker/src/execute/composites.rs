@@ -1,14 +1,15 @@
-//! Composites as the assembler asks for them: read once, kept while there is room.
+//! Composites as the assembler asks for them, from many threads: read once, kept while there is room.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use artifacts::{Kind, StoreError};
 use lru::LruCache;
 use mosaic::assemble::Composites;
-use mosaic::composite::{Composite, CompositeHeader};
+use mosaic::composite::{Composite, CompositeHeader, Plane};
 use mosaic::ids::{Key, SystemIndex, TileId};
 use mosaic::plan::OutputTile;
+use mosaic::request::Dtype;
 
 use super::{Executor, TaskError};
 use crate::codec::decode_composite;
@@ -16,15 +17,51 @@ use crate::codec::decode_composite;
 /// A sub-tile's place: tile, column, row.
 type Place = (TileId, u16, u16);
 
+/// A composite, once it is read. Who reads it holds the lock, so that nobody reads it twice; the others wait.
+type Slot = Mutex<Option<Arc<Composite>>>;
+
 /// The composites that an output tile reads.
 pub struct Inputs<'a> {
     executor: &'a Executor,
     keys: HashMap<Place, Option<Key>>,
-    kept: LruCache<Place, Arc<Composite>>,
-    bytes: usize,
     bound: usize,
-    /// Scenes that gave a clear pixel to a composite that was read.
-    pub contributors: std::collections::BTreeSet<SystemIndex>,
+    kept: Mutex<Kept>,
+    contributors: Mutex<BTreeSet<SystemIndex>>,
+}
+
+/// What is kept, with the bytes that each takes: none while it is being read.
+struct Kept {
+    slots: LruCache<Place, (Arc<Slot>, usize)>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn slot(&mut self, place: Place) -> Arc<Slot> {
+        Arc::clone(&self.slots.get_or_insert_mut(place, Default::default).0)
+    }
+
+    /// Makes room for a composite, then counts it in.
+    fn grow(&mut self, place: Place, bytes: usize, bound: usize) {
+        while self.bytes + bytes > bound {
+            match self.slots.pop_lru() {
+                Some((dropped, (_, freed))) => {
+                    self.bytes -= freed;
+                    if dropped == place {
+                        return;
+                    }
+                }
+                None => return,
+            }
+        }
+        if let Some((_, counted)) = self.slots.peek_mut(&place) {
+            *counted = bytes;
+            self.bytes += bytes;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> Inputs<'a> {
@@ -36,18 +73,21 @@ impl<'a> Inputs<'a> {
             ((input.tile, input.at.column, input.at.row), key)
         };
         let keys = tile.inputs.iter().enumerate().map(place).collect();
-        let contributors = std::collections::BTreeSet::new();
-        Self { executor, keys, kept: LruCache::unbounded(), bytes: 0, bound, contributors }
+        let kept = Mutex::new(Kept { slots: LruCache::unbounded(), bytes: 0 });
+        Self { executor, keys, bound, kept, contributors: Mutex::default() }
     }
 
-    fn read(&mut self, key: &Key) -> Result<Composite, TaskError> {
+    /// Scenes that gave a clear pixel to a composite that was read.
+    #[must_use]
+    pub fn into_contributors(self) -> BTreeSet<SystemIndex> {
+        self.contributors.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, key: &Key) -> Result<Composite, TaskError> {
         let read = || -> Result<(Composite, CompositeHeader), StoreError> {
             let reader = self.executor.store.read(Kind::Composite, key)?;
             let header: CompositeHeader = reader.meta(Kind::Composite.name(), key.as_str())?;
-            let mut whole = Composite {
-                counts: Vec::with_capacity(header.width * header.height),
-                bands: header.bands.iter().map(|_| mosaic::composite::Plane::nodata(header.dtype, 0)).collect(),
-            };
+            let mut whole = with_room(&header);
             for index in 0..reader.frames() {
                 whole.append(decode_composite(&header, index, &reader.frame(index)?)?);
             }
@@ -55,28 +95,37 @@ impl<'a> Inputs<'a> {
         };
         let (composite, header) = read().map_err(|error| self.executor.lost(Kind::Composite, key, error))?;
         let gave = header.scenes.into_iter().filter(|(_, pixels)| *pixels > 0);
-        self.contributors.extend(gave.map(|(scene, _)| scene));
+        lock(&self.contributors).extend(gave.map(|(scene, _)| scene));
         Ok(composite)
     }
+}
+
+/// A composite without rows yet, that has not to be moved as it grows.
+fn with_room(header: &CompositeHeader) -> Composite {
+    let pixels = header.width * header.height;
+    let plane = || match header.dtype {
+        Dtype::Uint16 => Plane::U16(Vec::with_capacity(pixels)),
+        Dtype::Float32 => Plane::F32(Vec::with_capacity(pixels)),
+    };
+    Composite { counts: Vec::with_capacity(pixels), bands: header.bands.iter().map(|_| plane()).collect() }
 }
 
 impl Composites for Inputs<'_> {
     type Error = TaskError;
 
-    fn get(&mut self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, TaskError> {
+    fn get(&self, tile: TileId, column: u16, row: u16) -> Result<Option<Arc<Composite>>, TaskError> {
         let place = (tile, column, row);
-        if let Some(kept) = self.kept.get(&place) {
-            return Ok(Some(Arc::clone(kept)));
-        }
         let unplanned = || TaskError::Plan(format!("the plan has no composite {tile}/{column}-{row}"));
-        let Some(key) = self.keys.get(&place).ok_or_else(unplanned)?.clone() else { return Ok(None) };
-        let composite = Arc::new(self.read(&key)?);
-        self.bytes += composite.bytes();
-        while self.bytes > self.bound {
-            let Some((_, dropped)) = self.kept.pop_lru() else { break };
-            self.bytes -= dropped.bytes();
+        let Some(key) = self.keys.get(&place).ok_or_else(unplanned)? else { return Ok(None) };
+        let slot = lock(&self.kept).slot(place);
+        // Nothing below waits for another thread of the pool: one that waits here is waited for by nobody.
+        let mut held = lock(&slot);
+        if let Some(known) = &*held {
+            return Ok(Some(Arc::clone(known)));
         }
-        self.kept.put(place, Arc::clone(&composite));
+        let composite = Arc::new(self.read(key)?);
+        *held = Some(Arc::clone(&composite));
+        lock(&self.kept).grow(place, composite.bytes(), self.bound);
         Ok(Some(composite))
     }
 }

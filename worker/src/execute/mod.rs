@@ -28,6 +28,7 @@ use lru::LruCache;
 use mosaic::ids::Key;
 use mosaic::plan::{Outputs, TileShard};
 use proto::work::{Done, Outcome, TaskSpec, Work};
+use rayon::ThreadPool;
 
 use crate::memory::Memory;
 use crate::read::Headers;
@@ -55,17 +56,18 @@ const SHARDS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 pub struct Executor {
     store: ArtifactStore,
     memory: Arc<Memory>,
+    pool: Arc<ThreadPool>,
     shards: Mutex<LruCache<Key, Arc<TileShard>>>,
     outputs: Mutex<LruCache<Key, Arc<Outputs>>>,
     headers: Headers,
 }
 
 impl Executor {
-    /// An executor within a memory budget.
+    /// An executor within a memory budget, whose tasks share out what they can among the threads of a pool.
     #[must_use]
-    pub fn new(store: ArtifactStore, memory: Arc<Memory>) -> Self {
+    pub fn new(store: ArtifactStore, memory: Arc<Memory>, pool: Arc<ThreadPool>) -> Self {
         let (shards, outputs) = (Mutex::new(LruCache::new(SHARDS)), Mutex::new(LruCache::new(SHARDS)));
-        Self { store, memory, shards, outputs, headers: Headers::default() }
+        Self { store, memory, pool, shards, outputs, headers: Headers::default() }
     }
 
     /// Executes a task to its end.

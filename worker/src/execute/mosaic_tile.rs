@@ -1,25 +1,27 @@
 //! One output tile: composites joined, warped where they must be, and written as COGs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::Kind;
 use mosaic::assemble::{AssembleError, Assembler, Block, TileMeta};
 use mosaic::composite::Plane;
-use mosaic::grid::Window;
+use mosaic::grid::SUBTILE_PIXELS;
 use mosaic::ids::Key;
 use mosaic::plan::{OutputTile, Outputs, SCALE};
 use mosaic::projection::Projection;
 use mosaic::request::Dtype;
 use proto::work::Done;
+use rayon::prelude::*;
 
 use super::composites::Inputs;
 use super::{Cancel, Executor, TaskError};
 use crate::project::{self, Operation};
-use crate::write::{BandSpec, CogWriter, WriteError};
+use crate::write::{self, BLOCK, BandSpec, CogWriter, Level, Overviews};
 
-/// Side of a block, as in the files.
-const BLOCK: usize = 512;
+/// Composites that are worth keeping: a row of a tile's, and those around an output block.
+const KEPT: usize = 24;
 
 impl Executor {
     /// Makes the rasters of one output tile.
@@ -33,53 +35,70 @@ impl Executor {
     ) -> Result<Done, TaskError> {
         let none = || TaskError::Plan(format!("the plan has no output tile {output}"));
         let tile = outputs.tiles.get(output).ok_or_else(none)?;
-        let composite = 2 * (outputs.bands.len() + 1) * 1024 * 1024 * width_factor(outputs.dtype);
-        let reserved = self.memory.reserve(4 * composite, 24 * composite);
-        let mut inputs = Inputs::new(self, tile, missing, reserved.bytes().saturating_sub(2 * composite));
+        let needs = Needs::of(outputs, tile);
+        let reserved = self.memory.reserve(needs.least(), needs.most(self.pool.current_num_threads()));
+        let (threads, bound) = needs.divide(reserved.bytes(), self.pool.current_num_threads());
+        let inputs = Inputs::new(self, tile, missing, bound);
         let projection = projection(outputs, tile)?;
         let assembler = Assembler::new(outputs, tile, projection).map_err(|e| TaskError::Plan(e.to_string()))?;
         let scratch = self.store.scratch()?;
-        let mut writers = writers(scratch.path(), outputs, tile)?;
-        let mut observations = BTreeMap::new();
-        for window in blocks(tile) {
+        let writers = self.pool.install(|| writers(scratch.path(), outputs, tile))?;
+        let observations = Mutex::new(BTreeMap::new());
+        write::fill(&writers, (tile.grid.width, tile.grid.height), (&self.pool, threads), |window| {
             cancel.check()?;
-            let block = assembler.block(&window, &mut inputs).map_err(|error| match error {
+            let block = assembler.block(window, &inputs).map_err(|error| match error {
                 AssembleError::Composite(error) => error,
                 other => TaskError::Plan(other.to_string()),
             })?;
-            tally(&block, &mut observations);
-            let planes = block.bands.into_iter().chain([Plane::U16(block.counts)]);
-            for (writer, plane) in writers.iter_mut().zip(planes) {
-                writer.put(&window, plane)?;
-            }
-        }
-        let meta = TileMeta { observations, contributors: std::mem::take(&mut inputs.contributors) };
-        drop(inputs);
-        let names = finish(writers)?;
+            tally(&block, &observations);
+            Ok::<_, TaskError>(block.bands.into_iter().chain([Plane::U16(block.counts)]).collect())
+        })?;
+        let observations = observations.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let meta = TileMeta { observations, contributors: inputs.into_contributors() };
+        let names =
+            self.pool.install(|| writers.into_par_iter().map(CogWriter::finish).collect::<Result<Vec<_>, _>>())?;
         let kept = self.store.keep(Kind::Mosaic, key, scratch, &names, meta)?;
         Ok(Done { bytes_read: 0, bytes_written: kept.files.iter().map(|file| file.size).sum() })
     }
 }
 
-/// Makes the files side by side: overviews are the work of one thread each.
-fn finish(writers: Vec<CogWriter>) -> Result<Vec<String>, TaskError> {
-    std::thread::scope(|scope| {
-        let finishing: Vec<_> = writers.into_iter().map(|writer| scope.spawn(|| writer.finish())).collect();
-        let ended = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(WriteError::Failed { what: "a raster".into(), why: "panicked".into() }))
-        };
-        // Every thread is joined before the first failure is told.
-        let names: Vec<_> = finishing.into_iter().map(ended).collect();
-        Ok(names.into_iter().collect::<Result<_, _>>()?)
-    })
+/// What a tile takes of memory, in bytes.
+struct Needs {
+    /// One composite.
+    composite: usize,
+    /// Each thread: the composite that it read last and the one that it reads now; a block as it is assembled, as it is
+    /// encoded, and halved.
+    thread: usize,
+    /// The blocks of overviews that lack some of their quarters.
+    shared: usize,
 }
 
-const fn width_factor(dtype: Dtype) -> usize {
-    match dtype {
-        Dtype::Uint16 => 1,
-        Dtype::Float32 => 2,
+impl Needs {
+    fn of(outputs: &Outputs, tile: &OutputTile) -> Self {
+        let sample = match outputs.dtype {
+            Dtype::Uint16 => size_of::<u16>(),
+            Dtype::Float32 => size_of::<f32>(),
+        };
+        let pixel = size_of::<u16>() + outputs.bands.len() * sample;
+        let (composite, block) = (SUBTILE_PIXELS * SUBTILE_PIXELS * pixel, BLOCK * BLOCK * pixel);
+        let levels = Level::all(tile.grid.width, tile.grid.height).len();
+        Self { composite, thread: 2 * composite + 3 * block, shared: (levels + 2) * block }
+    }
+
+    /// One thread, which keeps two composites beside those that it holds.
+    const fn least(&self) -> usize {
+        self.shared + self.thread + 2 * self.composite
+    }
+
+    const fn most(&self, threads: usize) -> usize {
+        self.shared + threads * self.thread + KEPT * self.composite
+    }
+
+    /// How many threads there is room for, and how many bytes of composites may be kept beside.
+    fn divide(&self, bytes: usize, threads: usize) -> (usize, usize) {
+        let left = bytes.saturating_sub(self.shared + 2 * self.composite);
+        let threads = (left / self.thread).clamp(1, threads);
+        (threads, bytes.saturating_sub(self.shared + threads * self.thread))
     }
 }
 
@@ -93,29 +112,31 @@ fn projection(outputs: &Outputs, tile: &OutputTile) -> Result<Arc<dyn Projection
 }
 
 /// A writer for each band in the request's order, then one for the count.
-fn writers(dir: &std::path::Path, outputs: &Outputs, tile: &OutputTile) -> Result<Vec<CogWriter>, TaskError> {
+fn writers(dir: &Path, outputs: &Outputs, tile: &OutputTile) -> Result<Vec<CogWriter>, TaskError> {
     let bands = outputs.bands.iter().map(|band| BandSpec {
         name: band.name().to_owned(),
         dtype: outputs.dtype,
         scale: Some(SCALE),
-        overviews: "AVERAGE",
+        overviews: Overviews::Average,
     });
-    let count = BandSpec { name: "count".into(), dtype: Dtype::Uint16, scale: None, overviews: "NEAREST" };
-    let writers = bands.chain([count]).map(|spec| CogWriter::new(dir, &tile.grid, spec));
+    let count = BandSpec { name: "count".into(), dtype: Dtype::Uint16, scale: None, overviews: Overviews::Nearest };
+    let specs: Vec<BandSpec> = bands.chain([count]).collect();
+    let writers = specs.into_par_iter().map(|spec| CogWriter::new(dir, &tile.grid, spec));
     Ok(writers.collect::<Result<_, _>>()?)
 }
 
-/// The blocks of an output tile, row by row.
-fn blocks(tile: &OutputTile) -> impl Iterator<Item = Window> + use<> {
-    let (width, height) = (tile.grid.width, tile.grid.height);
-    (0..height).step_by(BLOCK).flat_map(move |y0| {
-        let block = move |x0| Window { x0, y0, width: BLOCK.min(width - x0), height: BLOCK.min(height - y0) };
-        (0..width).step_by(BLOCK).map(block)
-    })
-}
-
-fn tally(block: &Block, observations: &mut BTreeMap<u16, u64>) {
+/// Counts the observations of a block's pixels.
+fn tally(block: &Block, observations: &Mutex<BTreeMap<u16, u64>>) {
+    let mut tally: Vec<u64> = Vec::new();
     for (count, _) in block.counts.iter().zip(&block.owned).filter(|(_, owned)| **owned) {
-        *observations.entry(*count).or_default() += 1;
+        let count = usize::from(*count);
+        if count >= tally.len() {
+            tally.resize(count + 1, 0);
+        }
+        tally[count] += 1;
+    }
+    let mut observations = observations.lock().unwrap_or_else(PoisonError::into_inner);
+    for (count, pixels) in (0..).zip(tally).filter(|(_, pixels)| *pixels > 0) {
+        *observations.entry(count).or_default() += pixels;
     }
 }

@@ -9,6 +9,7 @@ use mosaic::grid::{Bounds, PixelGrid};
 use mosaic::ids::Key;
 use mosaic::plan::{OutputTile, Outputs, QUICKLOOK};
 use proto::work::Done;
+use rayon::prelude::*;
 
 use super::{Executor, TaskError};
 use crate::project;
@@ -37,8 +38,10 @@ impl Executor {
         let mut rgba = vec![0; 4 * canvas.width * canvas.height];
         for (tile, key) in made {
             let dir = self.store.path(Kind::Mosaic, key);
-            let reduced = reduce(&dir, outputs, tile, canvas.resolution)?;
-            paint(&canvas, &reduced, &mut rgba)?;
+            self.pool.install(|| {
+                let reduced = reduce(&dir, outputs, tile, canvas.resolution)?;
+                paint(&canvas, &reduced, &mut rgba)
+            })?;
         }
         let scratch = self.store.scratch()?;
         write_png(&scratch.path().join(QUICKLOOK), canvas.width, canvas.height, &rgba)?;
@@ -105,9 +108,9 @@ fn reduce(dir: &Path, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> 
         let raster = dataset.rasterband(1).map_err(failed)?;
         let window = (full.width, full.height);
         let pixels = raster.read_as::<f32>((0, 0), window, size, Some(ResampleAlg::Average)).map_err(failed)?;
-        Ok::<_, WriteError>(pixels.data().to_vec())
+        Ok::<_, WriteError>(pixels.into_shape_and_vec().1)
     };
-    let bands = outputs.quicklook_bands().iter().map(read).collect::<Result<_, _>>()?;
+    let bands = outputs.quicklook_bands().par_iter().map(read).collect::<Result<_, _>>()?;
     let pixel =
         (full.width as f64 * full.resolution / size.0 as f64, full.height as f64 * full.resolution / size.1 as f64);
     let grid = PixelGrid { resolution: pixel.0, width: size.0, height: size.1, ..*full };
@@ -116,29 +119,33 @@ fn reduce(dir: &Path, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> 
 
 /// Paints a reduced tile where it has data and nothing is painted yet.
 fn paint(canvas: &PixelGrid, tile: &Reduced, rgba: &mut [u8]) -> Result<(), TaskError> {
-    for row in 0..canvas.height {
+    rgba.par_chunks_exact_mut(4 * canvas.width).enumerate().try_for_each(|(row, rgba)| {
         let (mut x, mut y): (Vec<f64>, Vec<f64>) = (0..canvas.width).map(|column| canvas.centre(column, row)).unzip();
         if canvas.epsg != tile.grid.epsg {
             transform(canvas.epsg, tile.grid.epsg, &mut x, &mut y)?;
         }
-        for column in 0..canvas.width {
-            let at = 4 * (row * canvas.width + column);
-            let (c, r) =
-                ((x[column] - tile.grid.ulx) / tile.grid.resolution, (tile.grid.uly - y[column]) / tile.pixel_height);
-            let inside = c >= 0.0 && r >= 0.0 && c < tile.grid.width as f64 && r < tile.grid.height as f64;
-            if !inside || rgba[at + 3] != 0 {
-                continue;
-            }
-            let pixel = r as usize * tile.grid.width + c as usize;
-            if tile.bands.iter().all(|band| band[pixel] == 0.0) {
-                continue;
-            }
-            for channel in 0..3 {
-                let band = &tile.bands[channel.min(tile.bands.len() - 1)];
-                rgba[at + channel] = (band[pixel] / WHITE * 255.0).round().clamp(0.0, 255.0) as u8;
-            }
-            rgba[at + 3] = 255;
+        for ((x, y), rgba) in x.into_iter().zip(y).zip(rgba.as_chunks_mut().0) {
+            paint_pixel(tile, (x, y), rgba);
         }
+        Ok(())
+    })
+}
+
+/// Paints a pixel whose centre lies at a place in the tile's CRS.
+fn paint_pixel(tile: &Reduced, (x, y): (f64, f64), rgba: &mut [u8; 4]) {
+    let (c, r) = ((x - tile.grid.ulx) / tile.grid.resolution, (tile.grid.uly - y) / tile.pixel_height);
+    let inside = c >= 0.0 && r >= 0.0 && c < tile.grid.width as f64 && r < tile.grid.height as f64;
+    if !inside || rgba[3] != 0 {
+        return;
     }
-    Ok(())
+    let pixel = r as usize * tile.grid.width + c as usize;
+    if tile.bands.iter().all(|band| band[pixel] == 0.0) {
+        return;
+    }
+    // A band that is alone stands for all three.
+    let brightness = |channel: usize| {
+        let band = &tile.bands[channel.min(tile.bands.len() - 1)];
+        (band[pixel] / WHITE * 255.0).round().clamp(0.0, 255.0) as u8
+    };
+    *rgba = [brightness(0), brightness(1), brightness(2), 255];
 }

@@ -1,5 +1,6 @@
 //! What can go wrong when a raster is written.
 
+use std::io;
 use std::path::Path;
 
 use rustix::fs::statvfs;
@@ -24,6 +25,11 @@ pub enum WriteError {
 const NEXT_TO_NOTHING: u64 = 16 << 20;
 
 impl WriteError {
+    /// What the system says of `path`.
+    pub fn io(path: &Path, error: &io::Error) -> Self {
+        Self::new(path, error.to_string())
+    }
+
     /// A failure to write `path`, sorted by whether its device is full.
     pub fn new(path: &Path, why: impl Into<String>) -> Self {
         let what = path.display().to_string();
