@@ -108,4 +108,6 @@ late! {
     fn OSRRelease(arg1: OGRSpatialReferenceH);
     #[unsafe(no_mangle)]
     fn VSIFree(arg1: *mut c_void);
+    #[unsafe(no_mangle)]
+    fn VSIGetMemFileBuffer(filename: *const c_char, data_length: *mut vsi_l_offset, unlink_and_seize: c_int) -> *mut GByte;
 }
