@@ -6,6 +6,9 @@ use super::fuse::{BLOCK, Step};
 use super::network::{Kind, Ranks};
 use crate::bits::OnesOf;
 
+/// Groups ahead of which a layer's values are asked for: dozens of streams are more than the processor follows.
+const AHEAD: usize = 4;
+
 /// Pixels in a row: the bits of one mask word.
 pub(super) const LANES: usize = 64;
 
@@ -101,6 +104,7 @@ impl Stack {
         self.depth = 0;
         for layer in layers {
             let word = layer.clear.word(group);
+            prefetch(layer.values, LANES * (group + AHEAD));
             if word == 0 {
                 continue;
             }
@@ -236,6 +240,21 @@ fn blend(row: &mut Row, mask: &Row, pad: &mut Row, ranks: Ranks) {
     if ranks == Ranks::Middle {
         for (pad, mask) in pad.0.iter_mut().zip(mask.0) {
             *pad ^= !mask;
+        }
+    }
+}
+
+/// Asks for the 64 values at `at`, so that they are near when their group's turn comes.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+fn prefetch(values: &[u16], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(row) = values.get(at..at + LANES) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about memory that the slice covers, with an instruction that every x86-64 has.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast());
+            _mm_prefetch::<_MM_HINT_T0>(row[LANES / 2..].as_ptr().cast());
         }
     }
 }
