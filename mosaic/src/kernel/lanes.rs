@@ -59,8 +59,8 @@ pub(super) struct Stack {
     rows: Vec<Row>,
     /// What the next masked value of each pixel is replaced by.
     pub(super) pad: Row,
-    /// Pixels with any clear value at all.
-    pub(super) any: u64,
+    /// All ones for pixels with any clear value at all.
+    pub(super) any: Row,
     depth: usize,
     ranks: Ranks,
 }
@@ -68,7 +68,14 @@ pub(super) struct Stack {
 impl Stack {
     /// Room for `layers` rows, to be sorted for these ranks.
     pub(super) fn new(layers: usize, ranks: Ranks) -> Self {
-        Self { rows: vec![Row::of(0); layers], pad: Row::of(0), any: 0, depth: 0, ranks }
+        Self { rows: vec![Row::of(0); layers], pad: Row::of(0), any: Row::of(0), depth: 0, ranks }
+    }
+
+    /// Makes room for so many rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if self.rows.len() < rows {
+            self.rows.resize(rows, Row::of(0));
+        }
     }
 
     /// The rows in use.
@@ -83,14 +90,14 @@ impl Stack {
     pub(super) fn fill(&mut self, layers: &[Layer<'_>], group: usize) {
         // All high, the clear values are the lowest ranks; low and high in turn, they stay around the middle.
         self.pad = Row::of(if self.ranks == Ranks::All { u16::MAX } else { 0 });
-        self.any = 0;
-        let (mut shown, mut clear) = (0, 0);
+        let (mut any, mut shown, mut clear) = (0, 0, 0);
         for layer in layers {
             let word = layer.clear.word(group);
-            self.any |= word;
+            any |= word;
             shown += u32::from(word != 0);
             clear += word.count_ones();
         }
+        self.any = Row::mask(any);
         // Moving a value costs about as much as sorting a handful.
         if clear < shown * (LANES as u32 / SPARSE) {
             self.fill_sparse(layers, group);
@@ -136,6 +143,22 @@ impl Stack {
         self.depth = usize::from(counts.0.iter().fold(0, |most, &count| most.max(count)));
         for (rank, row) in self.rows[..self.depth].iter_mut().enumerate() {
             blend(row, &Row::above(&counts, rank as u16), &mut self.pad, self.ranks);
+        }
+    }
+
+    /// Adds the 64 pixels of a pile's rank planes, of which `counts` says how many each has.
+    #[inline(always)]
+    pub(super) fn push_ranks<'a>(&mut self, ranks: impl Iterator<Item = &'a [u16; LANES]>, counts: &Row) {
+        let (least, most) = counts.0.iter().fold((u16::MAX, 0), |(a, b), &count| (a.min(count), b.max(count)));
+        let any = Row::above(counts, 0);
+        self.any.0.iter_mut().zip(any.0).for_each(|(all, any)| *all |= any);
+        for (rank, values) in (0..most).zip(ranks) {
+            let row = &mut self.rows[self.depth];
+            self.depth += 1;
+            row.0 = *values;
+            if rank >= least {
+                blend(row, &Row::above(counts, rank), &mut self.pad, self.ranks);
+            }
         }
     }
 

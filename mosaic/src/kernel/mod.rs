@@ -19,7 +19,9 @@ mod dispatch;
 mod finish;
 mod fuse;
 mod lanes;
+mod merge;
 pub mod network;
+mod plane;
 
 use crate::bits::BitView;
 use dispatch::{Job, Level};
@@ -28,6 +30,29 @@ use lanes::{LANES, Row, Stack};
 use network::{Ranks, middle_ranks};
 
 pub use finish::{finish, finish_f32};
+pub use merge::{Pile, merge, pile};
+
+/// Packed bytes that [`pile`] cannot have made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPack {
+    /// They end too early.
+    #[error("packed values are cut short")]
+    Short,
+    /// There are more of them than the pixels need.
+    #[error("packed values go on past their last pixel")]
+    Long,
+    /// A value has at most 16 bits.
+    #[error("packed values of {0} bits")]
+    Width(usize),
+    /// A pixel has more values than there can be.
+    #[error("packed values {depth} deep, of {most} at most")]
+    Depth {
+        /// The count found.
+        depth: u16,
+        /// The most that there can be.
+        most: u16,
+    },
+}
 
 /// One observation of one band: its values, and where it is clear.
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +150,8 @@ fn pick(stack: &mut Stack, programs: &mut Programs) -> (Row, Row) {
     // After an odd number of pads the next one is a high one, all ones: the pad is the mask of the odd.
     let either = Row::select(&stack.pad, &high, &low);
     let (low, high) = if depth.is_multiple_of(2) { (either, high) } else { (low, either) };
-    let (any, none) = (Row::mask(stack.any), Row::of(0));
-    (Row::select(&any, &low, &none), Row::select(&any, &high, &none))
+    let none = Row::of(0);
+    (Row::select(&stack.any, &low, &none), Row::select(&stack.any, &high, &none))
 }
 
 struct Sort<'a> {
@@ -187,6 +212,9 @@ impl Programs {
 
     #[inline(always)]
     fn of(&mut self, depth: usize) -> &[Step] {
+        if self.of.len() <= depth {
+            self.of.resize(depth + 1, None);
+        }
         self.of[depth].get_or_insert_with(|| fuse::program(depth, self.ranks))
     }
 }

@@ -118,8 +118,77 @@ fn no_layers_and_no_pixels() {
     check_all(&vec![vec![]; 3], 0, 0);
 }
 
+/// Packs some dates at a time, then merges the packs with the dates that are left: to the middle, and to one pack.
+fn check_piles(stack: &Pixels, pixels: usize, dates: usize, loose: usize) {
+    let bands = |layers: &[Layer<'_>]| vec![layers.to_vec(), layers.to_vec()];
+    let most = stack.len() as u16;
+    for &level in Level::ALL.iter().filter(|level| level.is_available()) {
+        with_layers(stack, 0, |layers| {
+            let (kept, packed) = layers.split_at(loose.min(layers.len()));
+            let pack = |layers: &[Layer<'_>]| {
+                let mut bytes = Vec::new();
+                merge::pile_at(level, pixels, &bands(layers), &mut [], &mut bytes).unwrap();
+                bytes
+            };
+            let packs: Vec<Vec<u8>> = packed.chunks(dates).map(pack).collect();
+            let piles = || packs.iter().map(|bytes| Pile::new(bytes, most)).collect::<Vec<_>>();
+            let mut counts = vec![7; pixels];
+            let (mut lower, mut upper) = (vec![vec![7; pixels]; 2], vec![vec![7; pixels]; 2]);
+            merge::merge_at(level, &bands(kept), &mut piles(), &mut counts, &mut lower, &mut upper).unwrap();
+            for p in 0..pixels {
+                let values = sorted(stack, p);
+                let n = values.len();
+                assert_eq!(usize::from(counts[p]), n, "{level:?} count");
+                let middle = if n == 0 { (0, 0) } else { (values[(n - 1) / 2], values[n / 2]) };
+                assert_eq!(((lower[0][p], upper[0][p]), (lower[1][p], upper[1][p])), (middle, middle), "{level:?}");
+            }
+            let mut again = Vec::new();
+            merge::pile_at(level, pixels, &bands(kept), &mut piles(), &mut again).unwrap();
+            assert!(again == pack(layers), "{level:?} a pack of packs is not that of the whole");
+        });
+    }
+}
+
+#[test]
+fn packs_merge_to_the_same_at_every_depth() {
+    for depth in 0..=80 {
+        for (seed, clear) in [256, 200, 100, 20, 4].into_iter().enumerate() {
+            let pixels = [1, 64, 300, 255, 512][(depth + seed) % 5];
+            let stack = stack((depth * 8 + seed) as u64, depth, pixels, clear);
+            check_piles(&stack, pixels, 1 + depth % 9, [0, 3, 100][seed % 3]);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn packs_merge_to_the_same(seed: u64, depth in 0..=150_usize, pixels in 1..600_usize, clear in 0..=256_u64, dates in 1..40_usize, loose in 0..20_usize) {
+        check_piles(&stack(seed, depth, pixels, clear), pixels, dates, loose);
+    }
+
+    /// Whatever the bytes: an error, or values that ascend, and no panic.
+    #[test]
+    fn a_spoilt_pack_does_no_harm(seed: u64, at: prop::sample::Index, flip in 1..=255_u8, cut: prop::sample::Index, more: bool) {
+        let mut bytes = Vec::new();
+        with_layers(&stack(seed, 9, 300, 180), 0, |layers| pile(300, &[layers.to_vec()], &mut [], &mut bytes)).unwrap();
+        let read = |bytes: &[u8]| {
+            let (mut counts, mut lower, mut upper) = (vec![0; 300], [vec![0; 300]], [vec![0; 300]]);
+            merge(&[vec![]], &mut [Pile::new(bytes, 9)], &mut counts, &mut lower, &mut upper)?;
+            Ok::<_, BadPack>(lower[0].iter().zip(&upper[0]).all(|(lower, upper)| lower <= upper))
+        };
+        prop_assert_eq!(read(&bytes), Ok(true));
+        prop_assert_eq!(read(&bytes[..cut.index(bytes.len())]), Err(BadPack::Short));
+        if more {
+            bytes.push(flip);
+            prop_assert_eq!(read(&bytes), Err(BadPack::Long));
+        } else {
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert_ne!(read(&bytes), Ok(false));
+        }
+    }
 
     #[test]
     fn equals_the_oracle(seed: u64, depth in 0..=300_usize, pixels in 1..200_usize, clear in 0..=256_u64, shift in 0..130_usize) {
