@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::container::{Reader, Writer};
+use crate::container::{Coding, Reader, Writer};
 use crate::contents::Contents;
 use crate::error::StoreError;
 
@@ -21,7 +21,7 @@ use crate::error::StoreError;
 pub enum Kind {
     /// A JSON document of a plan.
     Plan,
-    /// Rank planes of one (sub-tile, slice).
+    /// Packed ranks of one (sub-tile, slice).
     Partial,
     /// Medians and counts of one sub-tile.
     Composite,
@@ -42,6 +42,11 @@ impl Kind {
             Self::Mosaic => "mosaic",
             Self::Quicklook => "quicklook",
         }
+    }
+
+    /// How its container stores frames: partials are packed already.
+    const fn coding(self) -> Coding {
+        if matches!(self, Self::Partial) { Coding::Plain } else { Coding::Zstandard }
     }
 }
 
@@ -136,7 +141,8 @@ impl ArtifactStore {
         let target = self.path(kind, key);
         let file = self.temporary()?;
         let said = |e| StoreError::io(&target, e);
-        let mut writer = Writer::new(BufWriter::new(file.as_file()), kind.name(), key.as_str(), meta).map_err(said)?;
+        let out = BufWriter::new(file.as_file());
+        let mut writer = Writer::new(out, kind.name(), key.as_str(), kind.coding(), meta).map_err(said)?;
         fill(&mut writer)?;
         let (bytes, out) = writer.finish().map_err(said)?;
         out.into_inner().map_err(|e| said(e.into_error()))?;

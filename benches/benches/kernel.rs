@@ -35,20 +35,3 @@ fn middle_in_clouds(bencher: Bencher<'_, '_>, depth: usize) {
 fn middle_at_random(bencher: Bencher<'_, '_>, depth: usize) {
     middle(bencher, depth, Masks::Random);
 }
-
-/// A month's observations in order, as a partial has them.
-#[divan::bench(args = [6, 12, 24], sample_count = 512, sample_size = 1)]
-fn sort_in_clouds(bencher: Bencher<'_, '_>, depth: usize) {
-    let stack = Stack::new(depth, BANDS, Masks::Clouds);
-    let strip = |i: usize| {
-        let layers = stack.strip(i % BANDS, i / BANDS);
-        let mut counts = vec![0; PIXELS];
-        kernel::counts(&layers.iter().map(|layer| layer.clear).collect::<Vec<_>>(), &mut counts);
-        (layers, counts)
-    };
-    let strips: Vec<_> = (0..BANDS * Stack::strips()).map(strip).collect();
-    let mut strips = strips.iter().cycle();
-    bencher
-        .counter(ItemsCount::new(depth * PIXELS))
-        .bench_local(|| strips.next().map(|(layers, counts)| kernel::sort(black_box(layers), counts)));
-}

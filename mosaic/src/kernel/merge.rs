@@ -264,3 +264,19 @@ impl Sink for Packer<'_> {
         }
     }
 }
+
+/// The values of each pixel of a pile of one band.
+#[cfg(test)]
+pub(super) fn unpacked(bytes: &[u8], pixels: usize) -> Vec<Vec<u16>> {
+    let mut pile = Pile::new(bytes, u16::MAX);
+    let mut values = Vec::new();
+    for _ in 0..pixels.div_ceil(WIDE) {
+        pile.next_group().unwrap();
+        pile.next_band().unwrap();
+        let of_pixel = |p: usize| pile.ranks[..pile.counts.0[p].into()].iter().map(|rank| rank.0[p]).collect();
+        values.extend((0..WIDE).map(of_pixel));
+    }
+    assert!(pile.bytes.is_empty() && values[pixels..].iter().all(Vec::is_empty));
+    values.truncate(pixels);
+    values
+}

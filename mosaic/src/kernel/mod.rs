@@ -1,7 +1,8 @@
 //! The median kernel: per pixel, the middle of the clear values of a stack of layers, or all of them in order.
 //!
 //! ```text
-//! layers ─► 64 pixels side by side ─► pads for what is masked ─► network ─► middle ranks, or all ranks
+//! layers ─► 64 pixels side by side ─► pads for what is masked ─► network ─► middle ranks, or all ranks ─► pile
+//! piles  ─► ┘
 //! ```
 //!
 //! A network compares the same rows whatever the data, so 64 pixels go through it at once. For that, every pixel must
@@ -80,17 +81,6 @@ pub fn counts(masks: &[BitView<'_>], out: &mut [u16]) {
     counts_at(Level::best(), masks, out);
 }
 
-/// All clear values of each pixel in ascending order, as rank planes one after the other: plane r has one value per
-/// pixel, the (r+1)-th smallest, and 0 where `counts` is not above r. There are as many planes as the greatest count.
-/// `counts` is what [`counts`] says of the layers' masks.
-///
-/// # Panics
-/// Where the layers and the counts are not all of one length, or there are more than 65,535 layers.
-#[must_use]
-pub fn sort(layers: &[Layer<'_>], counts: &[u16]) -> Vec<u16> {
-    sort_at(Level::best(), layers, counts)
-}
-
 fn middle_at(level: Level, layers: &[Layer<'_>], lower: &mut [u16], upper: &mut [u16]) {
     assert_eq!(lower.len(), upper.len(), "outputs of different lengths");
     check(layers, lower.len());
@@ -101,14 +91,6 @@ fn counts_at(level: Level, masks: &[BitView<'_>], out: &mut [u16]) {
     assert!(masks.iter().all(|mask| mask.len() == out.len()), "masks and counts of different lengths");
     assert!(masks.len() <= usize::from(u16::MAX), "{} masks", masks.len());
     level.run(Counts { masks, out });
-}
-
-fn sort_at(level: Level, layers: &[Layer<'_>], counts: &[u16]) -> Vec<u16> {
-    check(layers, counts.len());
-    let depth = usize::from(counts.iter().copied().max().unwrap_or(0));
-    let mut planes = vec![0; depth * counts.len()];
-    level.run(Sort { layers, counts, planes: &mut planes });
-    planes
 }
 
 fn check(layers: &[Layer<'_>], pixels: usize) {
@@ -152,32 +134,6 @@ fn pick(stack: &mut Stack, programs: &mut Programs) -> (Row, Row) {
     let (low, high) = if depth.is_multiple_of(2) { (either, high) } else { (low, either) };
     let none = Row::of(0);
     (Row::select(&stack.any, &low, &none), Row::select(&stack.any, &high, &none))
-}
-
-struct Sort<'a> {
-    layers: &'a [Layer<'a>],
-    counts: &'a [u16],
-    planes: &'a mut [u16],
-}
-
-impl Job for Sort<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let mut stack = Stack::new(self.layers.len(), Ranks::All);
-        let mut programs = Programs::new(self.layers.len(), Ranks::All);
-        for (group, counts) in self.counts.chunks(LANES).enumerate() {
-            stack.fill(self.layers, group);
-            let depth = stack.rows().len();
-            stack.apply(programs.of(depth));
-            let mut valid = Row::of(0);
-            valid.0[..counts.len()].copy_from_slice(counts);
-            let planes = self.planes.chunks_exact_mut(self.counts.len());
-            for (rank, (row, plane)) in stack.rows().iter().zip(planes).enumerate() {
-                let sorted = Row::select(&Row::above(&valid, rank as u16), row, &Row::of(0));
-                plane[LANES * group..][..counts.len()].copy_from_slice(&sorted.0[..counts.len()]);
-            }
-        }
-    }
 }
 
 struct Counts<'a> {

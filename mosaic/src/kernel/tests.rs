@@ -64,18 +64,15 @@ fn check_all(stack: &Pixels, pixels: usize, shift: usize) {
             let (mut lower, mut upper, mut counts) = (vec![7; pixels], vec![7; pixels], vec![7; pixels]);
             middle_at(level, layers, &mut lower, &mut upper);
             counts_at(level, &layers.iter().map(|layer| layer.clear).collect::<Vec<_>>(), &mut counts);
-            let planes = sort_at(level, layers, &counts);
-            let depth = oracle.iter().map(Vec::len).max().unwrap_or(0);
-            assert_eq!(planes.len(), depth * pixels, "{level:?}");
+            let mut bytes = Vec::new();
+            merge::pile_at(level, pixels, &[layers.to_vec()], &mut [], &mut bytes).unwrap();
+            let ranks = merge::unpacked(&bytes, pixels);
             for (p, values) in oracle.iter().enumerate() {
                 let n = values.len();
                 assert_eq!(usize::from(counts[p]), n, "{level:?} count");
                 let (a, b) = if n == 0 { (0, 0) } else { (values[(n - 1) / 2], values[n / 2]) };
                 assert_eq!((lower[p], upper[p]), (a, b), "{level:?} {n} of {}", layers.len());
-                for rank in 0..depth {
-                    let want = values.get(rank).copied().unwrap_or(0);
-                    assert_eq!(planes[rank * pixels + p], want, "{level:?} rank {rank}");
-                }
+                assert_eq!(ranks[p], *values, "{level:?} ranks");
             }
         });
     }
@@ -114,27 +111,29 @@ fn no_layers_and_no_pixels() {
     let (mut lower, mut upper) = ([9; 70], [9; 70]);
     middle(&[], &mut lower, &mut upper);
     assert!(lower.iter().chain(&upper).all(|&v| v == 0));
-    assert!(sort(&[], &[]).is_empty() && sort(&[], &[0; 5]).is_empty());
     check_all(&vec![vec![]; 3], 0, 0);
+}
+
+fn twice<'a>(layers: &[Layer<'a>]) -> Vec<Vec<Layer<'a>>> {
+    vec![layers.to_vec(), layers.to_vec()]
 }
 
 /// Packs some dates at a time, then merges the packs with the dates that are left: to the middle, and to one pack.
 fn check_piles(stack: &Pixels, pixels: usize, dates: usize, loose: usize) {
-    let bands = |layers: &[Layer<'_>]| vec![layers.to_vec(), layers.to_vec()];
     let most = stack.len() as u16;
     for &level in Level::ALL.iter().filter(|level| level.is_available()) {
         with_layers(stack, 0, |layers| {
             let (kept, packed) = layers.split_at(loose.min(layers.len()));
             let pack = |layers: &[Layer<'_>]| {
                 let mut bytes = Vec::new();
-                merge::pile_at(level, pixels, &bands(layers), &mut [], &mut bytes).unwrap();
+                merge::pile_at(level, pixels, &twice(layers), &mut [], &mut bytes).unwrap();
                 bytes
             };
             let packs: Vec<Vec<u8>> = packed.chunks(dates).map(pack).collect();
             let piles = || packs.iter().map(|bytes| Pile::new(bytes, most)).collect::<Vec<_>>();
             let mut counts = vec![7; pixels];
             let (mut lower, mut upper) = (vec![vec![7; pixels]; 2], vec![vec![7; pixels]; 2]);
-            merge::merge_at(level, &bands(kept), &mut piles(), &mut counts, &mut lower, &mut upper).unwrap();
+            merge::merge_at(level, &twice(kept), &mut piles(), &mut counts, &mut lower, &mut upper).unwrap();
             for p in 0..pixels {
                 let values = sorted(stack, p);
                 let n = values.len();
@@ -143,7 +142,7 @@ fn check_piles(stack: &Pixels, pixels: usize, dates: usize, loose: usize) {
                 assert_eq!(((lower[0][p], upper[0][p]), (lower[1][p], upper[1][p])), (middle, middle), "{level:?}");
             }
             let mut again = Vec::new();
-            merge::pile_at(level, pixels, &bands(kept), &mut piles(), &mut again).unwrap();
+            merge::pile_at(level, pixels, &twice(kept), &mut piles(), &mut again).unwrap();
             assert!(again == pack(layers), "{level:?} a pack of packs is not that of the whole");
         });
     }

@@ -1,7 +1,7 @@
 //! Executes tasks: from a task's key and its place in the plan to an artifact in the store.
 //!
 //! ```text
-//! Partial    scenes ─► fold ─► chunks of ranks
+//! Partial    scenes ─► fold ─► piles of ranks
 //! Composite  scenes ─► fold ─► medians,   or   partials ─► merge ─► medians
 //! Mosaic     composites ─► assemble ─► COGs
 //! Quicklook  COGs ─► picture
@@ -9,6 +9,7 @@
 //!
 //! An artifact that is there already is not made again.
 
+mod aside;
 mod composites;
 mod error;
 mod fold;

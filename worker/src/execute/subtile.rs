@@ -2,17 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use artifacts::container::Reader;
 use artifacts::{Kind, StoreError};
 use mosaic::composite::{Composite, CompositeHeader};
 use mosaic::ids::Key;
-use mosaic::partial::{Chunk, Partial, rows_per_chunk};
+use mosaic::kernel::Pile;
+use mosaic::partial::{Middles, Partial, rows_per_chunk};
 use mosaic::plan::{PartialPlan, SceneInput, SubTilePlan, TileShard};
 use proto::work::Done;
 
+use super::aside::not_a_pile;
 use super::fold::{Fold, Needs};
 use super::{Cancel, Executor, TaskError};
-use crate::codec::{decode_chunk, encode_chunk, encode_composite};
+use crate::codec::encode_composite;
 use crate::read::{GdalOpener, Observer, SceneError};
+
+/// A partial that is being read.
+struct Opened {
+    key: Key,
+    header: Partial,
+    reader: Reader,
+}
 
 impl Executor {
     /// Makes the partial of one (sub-tile, slice).
@@ -30,7 +40,7 @@ impl Executor {
             let header = fold.header();
             self.store.write(Kind::Partial, key, header, |writer| {
                 let path = self.store.path(Kind::Partial, key);
-                fold.chunks(|chunk| Ok(writer.frame(&encode_chunk(chunk)).map_err(|e| StoreError::io(&path, e))?))
+                fold.piles(|pile| Ok(writer.frame(pile).map_err(|e| StoreError::io(&path, e))?))
             })
         })
     }
@@ -91,18 +101,14 @@ impl Executor {
         let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth));
         let partials = self.open_partials(&planned.partials)?;
         let mut scenes = shape.clone();
-        partials.iter().for_each(|(_, header, _)| scenes.merge_scenes(header));
+        partials.iter().for_each(|partial| scenes.merge_scenes(&partial.header));
         let header = header(shard, &shape, scenes.scenes);
         let path = self.store.path(Kind::Composite, key);
         let bytes_written = self.store.write(Kind::Composite, key, header, |writer| {
+            let mut buffers = vec![Vec::new(); partials.len()];
             for index in 0..shape.height.div_ceil(shape.rows_per_chunk) {
                 cancel.check()?;
-                let mut chunks = Vec::with_capacity(partials.len());
-                for (key, header, reader) in &partials {
-                    let read = reader.frame(index).and_then(|bytes| decode_chunk(header, index, &bytes));
-                    chunks.push(read.map_err(|error| self.lost(Kind::Partial, key, error))?);
-                }
-                let middles = Chunk::middle(&chunks.iter().collect::<Vec<_>>());
+                let middles = self.merged_chunk(&partials, &shape, index, &mut buffers)?;
                 let rows = Composite::finish(&middles, shard.recipe.dtype, shard.recipe.min_observations);
                 writer.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?;
             }
@@ -111,14 +117,35 @@ impl Executor {
         Ok(Done { bytes_read: 0, bytes_written })
     }
 
-    fn open_partials(
+    /// The middle of some rows of all partials, whose piles are read into `buffers`.
+    fn merged_chunk(
         &self,
-        partials: &[PartialPlan],
-    ) -> Result<Vec<(Key, Partial, artifacts::container::Reader)>, TaskError> {
+        partials: &[Opened],
+        shape: &Partial,
+        index: usize,
+        buffers: &mut [Vec<u8>],
+    ) -> Result<Middles, TaskError> {
+        for (partial, buffer) in partials.iter().zip(&mut *buffers) {
+            let read = partial.reader.frame_into(index, buffer);
+            read.map_err(|error| self.lost(Kind::Partial, &partial.key, error))?;
+        }
+        let none = vec![Vec::new(); shape.bands.len()];
+        let merge = |piles: &mut [Pile<'_>]| Middles::merge(shape.pixels(index), &none, piles);
+        let read = partials.iter().zip(&*buffers);
+        let mut piles: Vec<_> = read.clone().map(|(partial, bytes)| partial.header.pile(bytes)).collect();
+        merge(&mut piles).map_err(|error| {
+            // One of them is not what it should be: that which does not unpack by itself either.
+            let bad = read.clone().find(|(partial, bytes)| merge(&mut [partial.header.pile(bytes)]).is_err());
+            let key = bad.map_or(&partials[0].key, |(partial, _)| &partial.key);
+            self.lost(Kind::Partial, key, not_a_pile("a partial", error))
+        })
+    }
+
+    fn open_partials(&self, partials: &[PartialPlan]) -> Result<Vec<Opened>, TaskError> {
         let open = |planned: &PartialPlan| {
             let key = &planned.key;
             let reader = self.store.read(Kind::Partial, key)?;
-            Ok((key.clone(), reader.meta(Kind::Partial.name(), key.as_str())?, reader))
+            Ok(Opened { key: key.clone(), header: reader.meta(Kind::Partial.name(), key.as_str())?, reader })
         };
         let mut opened = Vec::with_capacity(partials.len());
         let mut lost = Vec::new();
