@@ -146,6 +146,28 @@ impl Stack {
         }
     }
 
+    /// Empties the stack; `pad` is what the first masked value of each pixel is replaced by.
+    #[inline(always)]
+    pub(super) fn restart(&mut self, pad: Row) {
+        (self.depth, self.pad) = (0, pad);
+    }
+
+    /// Adds a row that is valid throughout.
+    #[inline(always)]
+    pub(super) fn push(&mut self, row: &Row) {
+        self.rows[self.depth] = *row;
+        self.depth += 1;
+    }
+
+    /// Adds a row of pads where the number of rows is odd.
+    #[inline(always)]
+    pub(super) fn even(&mut self) {
+        if !self.depth.is_multiple_of(2) {
+            let pad = self.pad;
+            self.push(&pad);
+        }
+    }
+
     /// Adds the 64 pixels of a pile's rank planes, of which `counts` says how many each has.
     #[inline(always)]
     pub(super) fn push_ranks<'a>(&mut self, ranks: impl Iterator<Item = &'a [u16; LANES]>, counts: &Row) {
@@ -260,7 +282,7 @@ fn sort_block(rows: &mut [Row; BLOCK]) {
 #[inline(always)]
 fn blend(row: &mut Row, mask: &Row, pad: &mut Row, ranks: Ranks) {
     *row = Row::select(mask, row, pad);
-    if ranks == Ranks::Middle {
+    if ranks != Ranks::All {
         for (pad, mask) in pad.0.iter_mut().zip(mask.0) {
             *pad ^= !mask;
         }

@@ -30,7 +30,7 @@ impl<'a> Pile<'a> {
 
     /// Goes on to the next group: the greatest count there.
     #[inline(always)]
-    fn next_group(&mut self) -> Result<usize, BadPack> {
+    pub(super) fn next_group(&mut self) -> Result<usize, BadPack> {
         unpack(&mut self.bytes, &Wide::of(0), &mut self.counts)?;
         let depth = self.counts.max();
         if depth > self.most {
@@ -42,13 +42,31 @@ impl<'a> Pile<'a> {
 
     /// Goes on to the group's next band.
     #[inline(always)]
-    fn next_band(&mut self) -> Result<(), BadPack> {
+    pub(super) fn next_band(&mut self) -> Result<(), BadPack> {
         let mut below = &Wide::of(0);
         for rank in &mut self.ranks {
             unpack(&mut self.bytes, below, rank)?;
             below = rank;
         }
         Ok(())
+    }
+
+    /// Adds the group's counts to others.
+    #[inline(always)]
+    pub(super) fn add_counts(&self, sum: &mut Wide) {
+        sum.0.iter_mut().zip(self.counts.0).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+    }
+
+    /// Puts 64 pixels of the band into the stack.
+    #[inline(always)]
+    pub(super) fn push(&self, quarter: usize, stack: &mut Stack) {
+        let ranks = self.ranks.iter().map(|rank| rank.quarter(quarter));
+        stack.push_ranks(ranks, &Row(*self.counts.quarter(quarter)));
+    }
+
+    /// What is not read yet.
+    pub(super) const fn rest(&self) -> &[u8] {
+        self.bytes
     }
 }
 
@@ -168,7 +186,7 @@ impl<S: Sink> Gather<'_, '_, S> {
         let (mut counts, mut depth) = (Wide::of(0), 0);
         for pile in &mut *self.piles {
             depth += pile.next_group()?;
-            counts.0.iter_mut().zip(pile.counts.0).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+            pile.add_counts(&mut counts);
         }
         let layers = self.layers.first().map_or(&[][..], Vec::as_slice);
         for quarter in 0..WIDE / LANES {
@@ -187,8 +205,7 @@ impl<S: Sink> Gather<'_, '_, S> {
             for quarter in 0..(self.pixels - start).min(WIDE).div_ceil(LANES) {
                 stack.fill(layers, start / LANES + quarter);
                 for pile in &*self.piles {
-                    let ranks = pile.ranks.iter().map(|rank| rank.quarter(quarter));
-                    stack.push_ranks(ranks, &Row(*pile.counts.quarter(quarter)));
+                    pile.push(quarter, stack);
                 }
                 self.sink.quarter(band, start, quarter, stack, programs);
             }
@@ -206,7 +223,7 @@ struct Middles<'a> {
 
 /// Copies as many as there is room for.
 #[inline(always)]
-fn put(to: &mut [u16], from: &[u16]) {
+pub(super) fn put(to: &mut [u16], from: &[u16]) {
     let n = to.len().min(from.len());
     to[..n].copy_from_slice(&from[..n]);
 }

@@ -16,6 +16,7 @@
 //!
 //! Values are the whole of `u16`: the mask alone says what is clear, and a pad that equals a value does no harm.
 
+mod core;
 mod dispatch;
 mod finish;
 mod fuse;
@@ -30,6 +31,7 @@ use fuse::{Program, Step};
 use lanes::{LANES, Row, Stack};
 use network::{Ranks, middle_ranks};
 
+pub use self::core::{Added, SLOTS, add};
 pub use finish::{finish, finish_f32};
 pub use merge::{Pile, merge, pile};
 
@@ -175,5 +177,7 @@ impl Programs {
     }
 }
 
+#[cfg(test)]
+mod core_tests;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::*;
 use crate::bits::Bits;
 
 /// A stack of layers as the oracle sees it: `None` where masked.
-type Pixels = Vec<Vec<Option<u16>>>;
+pub(super) type Pixels = Vec<Vec<Option<u16>>>;
 
 /// Repeatable noise, so that a stack of hundreds of layers is one seed.
 fn noise(seed: u64) -> impl FnMut() -> u64 {
@@ -18,7 +18,7 @@ fn noise(seed: u64) -> impl FnMut() -> u64 {
 }
 
 /// Values with many 0, 65535 and ties; `clear` in 256 of them unmasked, blocks of masked pixels too.
-fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
+pub(super) fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
     let mut next = noise(seed);
     let layer = |_| {
         let empty = next().is_multiple_of(5);
@@ -37,7 +37,7 @@ fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
 }
 
 /// Hands the stack to `f` as layers, starting `shift` pixels into their masks; masked values are junk.
-fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> T) -> T {
+pub(super) fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> T) -> T {
     let flat = |layer: &Vec<Option<u16>>| {
         let values: Vec<u16> =
             layer.iter().enumerate().map(|(i, v)| v.unwrap_or((i as u16).wrapping_mul(7919))).collect();
@@ -51,7 +51,7 @@ fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> 
 }
 
 /// The oracle: one pixel at a time, sort what is clear.
-fn sorted(stack: &Pixels, pixel: usize) -> Vec<u16> {
+pub(super) fn sorted(stack: &Pixels, pixel: usize) -> Vec<u16> {
     let mut values: Vec<u16> = stack.iter().filter_map(|layer| layer[pixel]).collect();
     values.sort_unstable();
     values
