@@ -1,4 +1,4 @@
-//! The container of partials and composites: a header that says what it is, then frames, then their index.
+//! The container of partials, cores and composites: a header that says what it is, then frames, then their index.
 //!
 //! ```text
 //! "CLRMOS02" | u32 header length | header (JSON) | frame 0 | frame 1 | … | index | footer
@@ -39,7 +39,7 @@ pub enum Coding {
 /// What an artifact says of itself.
 #[derive(Serialize, Deserialize)]
 struct Header<M> {
-    /// `partial` or `composite`.
+    /// `partial`, `core` or `composite`.
     artifact: String,
     /// The key that it was made for.
     key: String,

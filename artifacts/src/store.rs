@@ -23,6 +23,8 @@ pub enum Kind {
     Plan,
     /// Packed ranks of one (sub-tile, slice).
     Partial,
+    /// The ranks around the middle of one sub-tile, which spare a later composite its partials.
+    Core,
     /// Medians and counts of one sub-tile.
     Composite,
     /// Rasters of one output tile.
@@ -38,15 +40,16 @@ impl Kind {
         match self {
             Self::Plan => "plan",
             Self::Partial => "partial",
+            Self::Core => "core",
             Self::Composite => "composite",
             Self::Mosaic => "mosaic",
             Self::Quicklook => "quicklook",
         }
     }
 
-    /// How its container stores frames: partials are packed already.
+    /// How its container stores frames: ranks are packed already.
     const fn coding(self) -> Coding {
-        if matches!(self, Self::Partial) { Coding::Plain } else { Coding::Zstandard }
+        if matches!(self, Self::Partial | Self::Core) { Coding::Plain } else { Coding::Zstandard }
     }
 }
 

@@ -6,6 +6,9 @@
 //! layers of slice 3 ─► pile ┘└─► middle ─► median   (without writing the merged pile down)
 //! ```
 //!
+//! Beside a composite that was made of partials its core is kept: the ranks around the middle, enough to add a slice
+//! without reading the other slices again.
+//!
 //! A pile is a few whole rows of a sub-tile: per pixel the number of clear observations, and per band their values
 //! in ascending order, packed. Merging and finishing are the kernel again, with rank planes for layers.
 
@@ -15,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
 use crate::ids::SystemIndex;
-use crate::kernel::{self, BadPack, Layer, Pile};
+use crate::kernel::{self, Added, BadPack, Layer, Pile};
 
 /// About how many pixels a chunk has: enough for a frame to be worth its name, few enough to hold one of each slice.
 pub const CHUNK_PIXELS: usize = 16 * 1024;
@@ -100,5 +103,24 @@ impl Middles {
         let (mut counts, mut lower, mut upper) = (vec![0; pixels], planes(), planes());
         kernel::merge(layers, piles, &mut counts, &mut lower, &mut upper)?;
         Ok(Self { counts, lower, upper })
+    }
+
+    /// The middle of a core's values and the piles' together, whose core goes behind what `new` holds; without a core,
+    /// of the piles alone. None where the core does not reach: then what `new` was given means nothing.
+    ///
+    /// # Errors
+    /// Where core or piles are not as they were packed.
+    pub fn add(
+        pixels: usize,
+        bands: usize,
+        core: Option<&[u8]>,
+        piles: &mut [Pile<'_>],
+        new: &mut Vec<u8>,
+    ) -> Result<Option<Self>, BadPack> {
+        let planes = || vec![vec![0; pixels]; bands];
+        let (mut counts, mut lower, mut upper) = (vec![0; pixels], planes(), planes());
+        let added = Added { counts: &mut counts, lower: &mut lower, upper: &mut upper, core: new };
+        let reached = kernel::add(core, piles, added)?;
+        Ok(reached.then_some(Self { counts, lower, upper }))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Partial    scenes ─► fold ─► piles of ranks
-//! Composite  scenes ─► fold ─► medians,   or   partials ─► merge ─► medians
+//! Composite  scenes ─► fold ─► medians,   or   core, partials ─► merge ─► medians, core
 //! Mosaic     composites ─► assemble ─► COGs
 //! Quicklook  COGs ─► picture
 //! ```
@@ -13,6 +13,7 @@ mod aside;
 mod composites;
 mod error;
 mod fold;
+mod merged;
 mod mosaic_tile;
 mod quicklook;
 mod subtile;
