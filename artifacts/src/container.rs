@@ -1,14 +1,15 @@
-//! The container of partials and composites: a header that says what it is, then frames, then their index.
+//! The container of partials, cores and composites: a header that says what it is, then frames, then their index.
 //!
 //! ```text
-//! "CLRMOS01" | u32 header length | header (JSON) | frame 0 | frame 1 | … | index | footer
-//! frame    a Zstandard frame
+//! "CLRMOS02" | u32 header length | header (JSON) | frame 0 | frame 1 | … | index | footer
+//! frame    as the header's coding says: the bytes as they are, or a Zstandard frame
 //! index    per frame: u64 offset, u32 stored bytes, u32 raw bytes, 16 bytes of BLAKE3 over the stored bytes
-//! footer   u64 offset of the index, u32 frames, 16 bytes of BLAKE3 over header and index, "CLRMOS01"
+//! footer   u64 offset of the index, u32 frames, 16 bytes of BLAKE3 over header and index, "CLRMOS02"
 //! ```
 //!
 //! Integers are little-endian. A frame holds some rows of the sub-tile, so that a reader needs only one at a time.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -19,23 +20,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
-const MAGIC: &[u8; 8] = b"CLRMOS01";
+const MAGIC: &[u8; 8] = b"CLRMOS02";
 const INDEX_ENTRY: usize = 32;
 const FOOTER: usize = 36;
 /// Level 1: more costs more time than reading the saved bytes does.
 const LEVEL: i32 = 1;
 
+/// How frames are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coding {
+    /// As they are: they are packed already.
+    Plain,
+    /// Compressed, each for itself.
+    Zstandard,
+}
+
 /// What an artifact says of itself.
 #[derive(Serialize, Deserialize)]
 struct Header<M> {
-    /// `partial` or `composite`.
+    /// `partial`, `core` or `composite`.
     artifact: String,
     /// The key that it was made for.
     key: String,
     /// The program that made it.
     producer: String,
+    /// How its frames are stored.
+    coding: Coding,
     /// What its frames mean.
     meta: M,
+}
+
+/// What of the header its reader needs, whatever the frames mean.
+#[derive(Deserialize)]
+struct Said {
+    coding: Coding,
 }
 
 /// Where a frame lies, and what it must digest to.
@@ -60,7 +79,7 @@ fn digest(parts: &[&[u8]]) -> [u8; 16] {
 /// Writes a container, frame by frame.
 pub struct Writer<W> {
     out: W,
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: Option<zstd::bulk::Compressor<'static>>,
     header: Vec<u8>,
     index: Vec<u8>,
     at: u64,
@@ -71,15 +90,19 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// What the sink says.
-    pub fn new<M: Serialize>(mut out: W, artifact: &str, key: &str, meta: M) -> io::Result<Self> {
+    pub fn new<M: Serialize>(mut out: W, artifact: &str, key: &str, coding: Coding, meta: M) -> io::Result<Self> {
         let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
-        let header = Header { artifact: artifact.to_owned(), key: key.to_owned(), producer, meta };
+        let header = Header { artifact: artifact.to_owned(), key: key.to_owned(), producer, coding, meta };
         let header = serde_json::to_vec(&header)?;
         out.write_all(MAGIC)?;
         out.write_all(&length(header.len())?.to_le_bytes())?;
         out.write_all(&header)?;
         let at = (MAGIC.len() + 4 + header.len()) as u64;
-        Ok(Self { out, compressor: zstd::bulk::Compressor::new(LEVEL)?, header, index: Vec::new(), at })
+        let compressor = match coding {
+            Coding::Plain => None,
+            Coding::Zstandard => Some(zstd::bulk::Compressor::new(LEVEL)?),
+        };
+        Ok(Self { out, compressor, header, index: Vec::new(), at })
     }
 
     /// Appends a frame.
@@ -87,7 +110,10 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// What the sink says.
     pub fn frame(&mut self, raw: &[u8]) -> io::Result<()> {
-        let stored = self.compressor.compress(raw)?;
+        let stored = match &mut self.compressor {
+            None => Cow::Borrowed(raw),
+            Some(compressor) => Cow::Owned(compressor.compress(raw)?),
+        };
         self.out.write_all(&stored)?;
         self.index.extend_from_slice(&self.at.to_le_bytes());
         self.index.extend_from_slice(&length(stored.len())?.to_le_bytes());
@@ -121,6 +147,7 @@ pub struct Reader {
     file: File,
     path: PathBuf,
     header: Vec<u8>,
+    coding: Coding,
     frames: Vec<Frame>,
 }
 
@@ -150,8 +177,9 @@ impl Reader {
         if &start[..8] != MAGIC || digest(&[&header, &index])[..] != footer[12..28] {
             return Err(StoreError::corrupt(path, "header or index fail their checksum"));
         }
+        let Said { coding } = serde_json::from_slice(&header).map_err(|e| StoreError::corrupt(path, e.to_string()))?;
         let frames = index.chunks_exact(INDEX_ENTRY).map(entry).collect();
-        Ok(Self { file, path: path.to_owned(), header, frames })
+        Ok(Self { file, path: path.to_owned(), header, coding, frames })
     }
 
     /// What the frames mean, as the writer put it.
@@ -179,14 +207,46 @@ impl Reader {
     /// # Errors
     /// `Corrupt` where it is not as it was written, or not there.
     pub fn frame(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        let mut stored = Vec::new();
+        let raw = self.stored(index, &mut stored)?;
+        if self.coding == Coding::Plain {
+            return Ok(stored);
+        }
+        let corrupt = |why: String| StoreError::corrupt(&self.path, why);
+        let frame = zstd::bulk::decompress(&stored, raw).map_err(|e| corrupt(e.to_string()))?;
+        if frame.len() == raw { Ok(frame) } else { Err(corrupt(format!("frame {index} is too short"))) }
+    }
+
+    /// Reads a frame into a buffer whose content it replaces, and verifies it.
+    ///
+    /// # Errors
+    /// As [`Reader::frame`].
+    pub fn frame_into(&self, index: usize, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
+        if self.coding == Coding::Plain {
+            self.stored(index, buffer)?;
+        } else {
+            *buffer = self.frame(index)?;
+        }
+        Ok(())
+    }
+
+    /// The file that it reads.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A frame's bytes as they are stored, verified; how many bytes they stand for.
+    fn stored(&self, index: usize, buffer: &mut Vec<u8>) -> Result<usize, StoreError> {
         let corrupt = |why: String| StoreError::corrupt(&self.path, why);
         let frame = self.frames.get(index).ok_or_else(|| corrupt(format!("no frame {index}")))?;
-        let stored = read_at(&self.file, &self.path, frame.offset, frame.stored as usize, u64::MAX)?;
-        if digest(&[&stored]) != frame.digest {
+        // Room that is there is not cleared again.
+        buffer.resize(frame.stored as usize, 0);
+        fill_at(&self.file, &self.path, frame.offset, buffer)?;
+        if digest(&[buffer]) != frame.digest {
             return Err(corrupt(format!("frame {index} fails its checksum")));
         }
-        let raw = zstd::bulk::decompress(&stored, frame.raw as usize).map_err(|e| corrupt(e.to_string()))?;
-        if raw.len() == frame.raw as usize { Ok(raw) } else { Err(corrupt(format!("frame {index} is too short"))) }
+        Ok(frame.raw as usize)
     }
 }
 
@@ -195,11 +255,15 @@ fn read_at(file: &File, path: &Path, offset: u64, length: usize, size: u64) -> R
         return Err(StoreError::corrupt(path, "it is cut short"));
     }
     let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset).map_err(|e| match e.kind() {
+    fill_at(file, path, offset, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn fill_at(file: &File, path: &Path, offset: u64, bytes: &mut [u8]) -> Result<(), StoreError> {
+    file.read_exact_at(bytes, offset).map_err(|e| match e.kind() {
         io::ErrorKind::UnexpectedEof => StoreError::corrupt(path, "it is cut short"),
         _ => StoreError::io(path, e),
-    })?;
-    Ok(bytes)
+    })
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -225,8 +289,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn written(frames: &[Vec<u8>]) -> Vec<u8> {
-        let mut writer = Writer::new(Vec::new(), "partial", "k", serde_json::json!({"rows": 7})).unwrap();
+    fn written(frames: &[Vec<u8>], coding: Coding) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new(), "partial", "k", coding, serde_json::json!({"rows": 7})).unwrap();
         for frame in frames {
             writer.frame(frame).unwrap();
         }
@@ -242,7 +306,18 @@ mod tests {
         let reader = Reader::open(&path)?;
         let meta: serde_json::Value = reader.meta("partial", "k")?;
         assert_eq!(meta["rows"], 7);
-        (0..reader.frames()).map(|i| reader.frame(i)).collect()
+        let mut buffer = vec![9; 100];
+        (0..reader.frames())
+            .map(|i| {
+                reader.frame_into(i, &mut buffer)?;
+                assert_eq!(reader.frame(i)?, buffer);
+                Ok(buffer.clone())
+            })
+            .collect()
+    }
+
+    fn coding() -> impl Strategy<Value = Coding> {
+        prop_oneof![Just(Coding::Plain), Just(Coding::Zstandard)]
     }
 
     fn is_corrupt<T>(read: Result<T, StoreError>) -> bool {
@@ -253,21 +328,24 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn what_is_written_is_read(frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..500), 0..6)) {
-            prop_assert_eq!(read_back(&written(&frames)).unwrap(), frames);
+        fn what_is_written_is_read(
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..500), 0..6),
+            coding in coding(),
+        ) {
+            prop_assert_eq!(read_back(&written(&frames, coding)).unwrap(), frames);
         }
 
         #[test]
-        fn one_flipped_bit_anywhere_is_noticed(at in any::<prop::sample::Index>(), bit in 0..8u8) {
-            let mut bytes = written(&[vec![1; 300], (0..=255).collect()]);
+        fn one_flipped_bit_anywhere_is_noticed(at in any::<prop::sample::Index>(), bit in 0..8u8, coding in coding()) {
+            let mut bytes = written(&[vec![1; 300], (0..=255).collect()], coding);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             prop_assert!(is_corrupt(read_back(&bytes)), "a flipped bit was not noticed");
         }
 
         #[test]
-        fn a_container_cut_short_is_noticed(keep in any::<prop::sample::Index>()) {
-            let bytes = written(&[vec![1; 300]]);
+        fn a_container_cut_short_is_noticed(keep in any::<prop::sample::Index>(), coding in coding()) {
+            let bytes = written(&[vec![1; 300]], coding);
             let kept = keep.index(bytes.len());
             prop_assert!(is_corrupt(read_back(&bytes[..kept])), "what is missing was not noticed");
         }
@@ -277,7 +355,7 @@ mod tests {
     fn an_artifact_of_another_key_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        std::fs::write(&path, written(&[])).unwrap();
+        std::fs::write(&path, written(&[], Coding::Plain)).unwrap();
         let reader = Reader::open(&path).unwrap();
         assert!(reader.meta::<serde_json::Value>("partial", "other").is_err());
         assert!(reader.meta::<serde_json::Value>("composite", "k").is_err());

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! <store>/plan/ab/abcd…        JSON documents: shards and outputs of plans
-//! <store>/partial/ab/abcd…     container: rank planes of one (sub-tile, slice), in chunks of rows
+//! <store>/partial/ab/abcd…     container: packed ranks of one (sub-tile, slice), in chunks of rows
+//! <store>/core/ab/abcd…        container: the ranks around the middle of one sub-tile, in chunks of rows
 //! <store>/composite/ab/abcd…   container: medians and counts of one sub-tile, in chunks of rows
 //! <store>/mosaic/ab/abcd…/     a directory: the rasters of one output tile, and `contents.json`
 //! <store>/quicklook/ab/abcd…/  likewise

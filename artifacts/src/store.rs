@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::container::{Reader, Writer};
+use crate::container::{Coding, Reader, Writer};
 use crate::contents::Contents;
 use crate::error::StoreError;
 
@@ -21,8 +21,10 @@ use crate::error::StoreError;
 pub enum Kind {
     /// A JSON document of a plan.
     Plan,
-    /// Rank planes of one (sub-tile, slice).
+    /// Packed ranks of one (sub-tile, slice).
     Partial,
+    /// The ranks around the middle of one sub-tile, which spare a later composite its partials.
+    Core,
     /// Medians and counts of one sub-tile.
     Composite,
     /// Rasters of one output tile.
@@ -38,10 +40,16 @@ impl Kind {
         match self {
             Self::Plan => "plan",
             Self::Partial => "partial",
+            Self::Core => "core",
             Self::Composite => "composite",
             Self::Mosaic => "mosaic",
             Self::Quicklook => "quicklook",
         }
+    }
+
+    /// How its container stores frames: ranks are packed already.
+    const fn coding(self) -> Coding {
+        if matches!(self, Self::Partial | Self::Core) { Coding::Plain } else { Coding::Zstandard }
     }
 }
 
@@ -136,7 +144,8 @@ impl ArtifactStore {
         let target = self.path(kind, key);
         let file = self.temporary()?;
         let said = |e| StoreError::io(&target, e);
-        let mut writer = Writer::new(BufWriter::new(file.as_file()), kind.name(), key.as_str(), meta).map_err(said)?;
+        let out = BufWriter::new(file.as_file());
+        let mut writer = Writer::new(out, kind.name(), key.as_str(), kind.coding(), meta).map_err(said)?;
         fill(&mut writer)?;
         let (bytes, out) = writer.finish().map_err(said)?;
         out.into_inner().map_err(|e| said(e.into_error()))?;

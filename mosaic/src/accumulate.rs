@@ -1,14 +1,14 @@
 //! Observations of one sub-tile, folded as they are read: at most one per datatake and pixel.
 //!
 //! ```text
-//! granules of a datatake ─► first clear one counts ─► one observation ─► chunks of a partial, or the middle at once
+//! granules of a datatake ─► first clear one counts ─► one observation ─► piles of a partial, or the middle at once
 //! ```
 
 use std::ops::Range;
 
 use crate::bits::{BitView, Bits, OnesOf};
-use crate::kernel::{self, Layer};
-use crate::partial::{Chunk, Middles};
+use crate::kernel::{self, BadPack, Layer, Pile};
+use crate::partial::Middles;
 
 /// What one datatake saw of a sub-tile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,24 +129,29 @@ impl Observations {
         Middles::of_layers(counts, &self.layers_of(&rows))
     }
 
-    /// Some rows as a chunk of a partial.
+    /// The middle values of some rows of these observations and of the piles together.
+    ///
+    /// # Errors
+    /// Where a pile is not as it was packed.
     ///
     /// # Panics
     /// Where the rows pass the sub-tile's lower edge.
-    #[must_use]
-    pub fn chunk(&self, rows: Range<usize>) -> Chunk {
-        Chunk::from_layers(rows.len() * self.width, &self.layers_of(&rows))
+    pub fn merge(&self, rows: Range<usize>, piles: &mut [Pile<'_>]) -> Result<Middles, BadPack> {
+        if piles.is_empty() {
+            return Ok(self.middle(rows));
+        }
+        Middles::merge(rows.len() * self.width, &self.layers_of(&rows), piles)
     }
 
-    /// All rows from the top as chunks of this many rows, the last one of what is left. Each is sorted when it is
-    /// asked for.
+    /// Packs some rows of these observations and of the piles together, behind what `out` holds.
+    ///
+    /// # Errors
+    /// Where a pile is not as it was packed.
     ///
     /// # Panics
-    /// Where `rows_per_chunk` is 0.
-    pub fn into_chunks(self, rows_per_chunk: usize) -> impl Iterator<Item = Chunk> {
-        let height = self.height;
-        let rows = move |top: usize| top..(top + rows_per_chunk).min(height);
-        (0..height).step_by(rows_per_chunk).map(move |top| self.chunk(rows(top)))
+    /// Where the rows pass the sub-tile's lower edge.
+    pub fn pile(&self, rows: Range<usize>, piles: &mut [Pile<'_>], out: &mut Vec<u8>) -> Result<(), BadPack> {
+        kernel::pile(rows.len() * self.width, &self.layers_of(&rows), piles, out)
     }
 
     fn mask<'a>(&self, layer: &'a Observation, rows: &Range<usize>) -> BitView<'a> {

@@ -2,8 +2,8 @@
 
 use mosaic::accumulate::{Observation, Observations};
 use mosaic::bits::Bits;
-use mosaic::kernel::{finish, finish_f32};
-use mosaic::partial::{BadChunk, Chunk, rows_per_chunk};
+use mosaic::kernel::{Pile, finish, finish_f32, pile};
+use mosaic::partial::{Middles, rows_per_chunk};
 use proptest::prelude::*;
 
 /// One observation: per band one value per pixel, and where it is clear.
@@ -41,8 +41,24 @@ fn observations(layers: &[Layer]) -> Observations {
     all
 }
 
-fn chunk(layers: &[Layer]) -> Chunk {
-    observations(layers).chunk(0..HEIGHT)
+fn packed(layers: &[Layer]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    observations(layers).pile(0..HEIGHT, &mut [], &mut bytes).unwrap();
+    bytes
+}
+
+fn piles<'a>(bytes: &[&'a Vec<u8>]) -> Vec<Pile<'a>> {
+    bytes.iter().map(|bytes| Pile::new(bytes, 24)).collect()
+}
+
+fn merged(bytes: &[&Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    pile(WIDTH * HEIGHT, &vec![vec![]; BANDS], &mut piles(bytes), &mut out).unwrap();
+    out
+}
+
+fn middle(bytes: &[&Vec<u8>]) -> Middles {
+    Middles::merge(WIDTH * HEIGHT, &vec![vec![]; BANDS], &mut piles(bytes)).unwrap()
 }
 
 /// The clear values of one pixel, sorted: the oracle.
@@ -59,18 +75,19 @@ proptest! {
         order in Just([0, 1, 2, 3_usize]).prop_shuffle(),
     ) {
         let part = |n: usize| layers.iter().filter(|l| l.1 == n).map(|l| l.0.clone()).collect::<Vec<_>>();
-        let parts: Vec<Chunk> = order.iter().map(|&n| chunk(&part(n))).collect();
+        let parts: Vec<Vec<u8>> = order.iter().map(|&n| packed(&part(n))).collect();
         let all: Vec<Layer> = layers.iter().map(|l| l.0.clone()).collect();
-        let whole = chunk(&all);
-        let of = |picks: &[usize]| Chunk::merge(&picks.iter().map(|&i| &parts[i]).collect::<Vec<_>>());
+        let whole = packed(&all);
+        let of = |picks: &[usize]| merged(&picks.iter().map(|&i| &parts[i]).collect::<Vec<_>>());
         prop_assert_eq!(&of(&[0, 1, 2, 3]), &whole);
         prop_assert_eq!(&of(&[3, 1, 0, 2]), &whole, "commutative");
-        prop_assert_eq!(&Chunk::merge(&[&of(&[0, 1]), &of(&[2, 3])]), &whole, "associative");
-        prop_assert_eq!(&Chunk::merge(&[&parts[0], &of(&[1, 2]), &parts[3]]), &whole, "associative");
-        prop_assert_eq!(whole.check(), Ok(()));
+        prop_assert_eq!(&merged(&[&of(&[0, 1]), &of(&[2, 3])]), &whole, "associative");
+        prop_assert_eq!(&merged(&[&parts[0], &of(&[1, 2]), &parts[3]]), &whole, "associative");
 
-        let middle = Chunk::middle(&parts.iter().collect::<Vec<_>>());
+        let middle = middle(&parts.iter().collect::<Vec<_>>());
         prop_assert_eq!(&middle, &observations(&all).middle(0..HEIGHT), "with slices or without");
+        let mixed = observations(&part(order[0])).merge(0..HEIGHT, &mut piles(&parts[1..].iter().collect::<Vec<_>>()));
+        prop_assert_eq!(mixed.as_ref(), Ok(&middle), "packed or not");
         for (band, pixel) in (0..BANDS).flat_map(|b| (0..WIDTH * HEIGHT).map(move |p| (b, p))) {
             let values = sorted(&all, band, pixel);
             let n = values.len();
@@ -85,10 +102,11 @@ proptest! {
         let all = observations(&layers);
         let whole = all.middle(0..HEIGHT);
         let mut top = 0;
-        for chunk in all.clone().into_chunks(rows) {
+        while top < HEIGHT {
             let next = (top + rows).min(HEIGHT);
-            prop_assert_eq!(chunk.check(), Ok(()));
-            let middle = Chunk::middle(&[&chunk]);
+            let mut bytes = Vec::new();
+            all.pile(top..next, &mut [], &mut bytes).unwrap();
+            let middle = Middles::merge((next - top) * WIDTH, &vec![vec![]; BANDS], &mut piles(&[&bytes])).unwrap();
             prop_assert_eq!(&middle, &all.middle(top..next));
             prop_assert_eq!(&middle.counts, &whole.counts[top * WIDTH..next * WIDTH]);
             prop_assert_eq!(&middle.upper[1], &whole.upper[1][top * WIDTH..next * WIDTH]);
@@ -170,17 +188,6 @@ fn windows_of_a_mask() {
 }
 
 #[test]
-fn chunks_that_cannot_be() {
-    let good = Chunk { pixels: 3, counts: vec![2, 0, 1], ranks: vec![vec![5, 0, 9, 5, 0, 0]] };
-    assert_eq!(good.check(), Ok(()));
-    let with = |ranks| Chunk { ranks: vec![vec![5, 0, 9, 5, 0, 0], ranks], ..good.clone() }.check();
-    assert_eq!(with(vec![5, 0, 9]), Err(BadChunk::Depth { band: 1, depth: 2, values: 3 }));
-    assert_eq!(with(vec![5, 0, 9, 4, 0, 0]), Err(BadChunk::Order { band: 1, rank: 1 }));
-    assert_eq!(with(vec![5, 1, 9, 5, 0, 0]), Err(BadChunk::Order { band: 1, rank: 0 }));
-    assert_eq!(with(vec![5, 0, 9, 5, 0, 9]), Err(BadChunk::Order { band: 1, rank: 1 }));
-    let short = Chunk { counts: vec![2, 0], ..good.clone() };
-    assert_eq!(short.check(), Err(BadChunk::Counts { pixels: 3, counts: 2 }));
-    assert_eq!(Chunk::merge(&[]), Chunk::default());
-    assert_eq!(Chunk::merge(&[&good]), good);
+fn a_chunk_is_at_least_one_row() {
     assert_eq!((rows_per_chunk(1024), rows_per_chunk(100_000), rows_per_chunk(0)), (16, 1, 16 * 1024));
 }

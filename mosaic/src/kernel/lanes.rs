@@ -6,6 +6,9 @@ use super::fuse::{BLOCK, Step};
 use super::network::{Kind, Ranks};
 use crate::bits::OnesOf;
 
+/// Groups ahead of which a layer's values are asked for: dozens of streams are more than the processor follows.
+const AHEAD: usize = 4;
+
 /// Pixels in a row: the bits of one mask word.
 pub(super) const LANES: usize = 64;
 
@@ -56,8 +59,8 @@ pub(super) struct Stack {
     rows: Vec<Row>,
     /// What the next masked value of each pixel is replaced by.
     pub(super) pad: Row,
-    /// Pixels with any clear value at all.
-    pub(super) any: u64,
+    /// All ones for pixels with any clear value at all.
+    pub(super) any: Row,
     depth: usize,
     ranks: Ranks,
 }
@@ -65,7 +68,14 @@ pub(super) struct Stack {
 impl Stack {
     /// Room for `layers` rows, to be sorted for these ranks.
     pub(super) fn new(layers: usize, ranks: Ranks) -> Self {
-        Self { rows: vec![Row::of(0); layers], pad: Row::of(0), any: 0, depth: 0, ranks }
+        Self { rows: vec![Row::of(0); layers], pad: Row::of(0), any: Row::of(0), depth: 0, ranks }
+    }
+
+    /// Makes room for so many rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if self.rows.len() < rows {
+            self.rows.resize(rows, Row::of(0));
+        }
     }
 
     /// The rows in use.
@@ -80,14 +90,14 @@ impl Stack {
     pub(super) fn fill(&mut self, layers: &[Layer<'_>], group: usize) {
         // All high, the clear values are the lowest ranks; low and high in turn, they stay around the middle.
         self.pad = Row::of(if self.ranks == Ranks::All { u16::MAX } else { 0 });
-        self.any = 0;
-        let (mut shown, mut clear) = (0, 0);
+        let (mut any, mut shown, mut clear) = (0, 0, 0);
         for layer in layers {
             let word = layer.clear.word(group);
-            self.any |= word;
+            any |= word;
             shown += u32::from(word != 0);
             clear += word.count_ones();
         }
+        self.any = Row::mask(any);
         // Moving a value costs about as much as sorting a handful.
         if clear < shown * (LANES as u32 / SPARSE) {
             self.fill_sparse(layers, group);
@@ -101,6 +111,7 @@ impl Stack {
         self.depth = 0;
         for layer in layers {
             let word = layer.clear.word(group);
+            prefetch(layer.values, LANES * (group + AHEAD));
             if word == 0 {
                 continue;
             }
@@ -132,6 +143,44 @@ impl Stack {
         self.depth = usize::from(counts.0.iter().fold(0, |most, &count| most.max(count)));
         for (rank, row) in self.rows[..self.depth].iter_mut().enumerate() {
             blend(row, &Row::above(&counts, rank as u16), &mut self.pad, self.ranks);
+        }
+    }
+
+    /// Empties the stack; `pad` is what the first masked value of each pixel is replaced by.
+    #[inline(always)]
+    pub(super) fn restart(&mut self, pad: Row) {
+        (self.depth, self.pad) = (0, pad);
+    }
+
+    /// Adds a row that is valid throughout.
+    #[inline(always)]
+    pub(super) fn push(&mut self, row: &Row) {
+        self.rows[self.depth] = *row;
+        self.depth += 1;
+    }
+
+    /// Adds a row of pads where the number of rows is odd.
+    #[inline(always)]
+    pub(super) fn even(&mut self) {
+        if !self.depth.is_multiple_of(2) {
+            let pad = self.pad;
+            self.push(&pad);
+        }
+    }
+
+    /// Adds the 64 pixels of a pile's rank planes, of which `counts` says how many each has.
+    #[inline(always)]
+    pub(super) fn push_ranks<'a>(&mut self, ranks: impl Iterator<Item = &'a [u16; LANES]>, counts: &Row) {
+        let (least, most) = counts.0.iter().fold((u16::MAX, 0), |(a, b), &count| (a.min(count), b.max(count)));
+        let any = Row::above(counts, 0);
+        self.any.0.iter_mut().zip(any.0).for_each(|(all, any)| *all |= any);
+        for (rank, values) in (0..most).zip(ranks) {
+            let row = &mut self.rows[self.depth];
+            self.depth += 1;
+            row.0 = *values;
+            if rank >= least {
+                blend(row, &Row::above(counts, rank), &mut self.pad, self.ranks);
+            }
         }
     }
 
@@ -233,9 +282,24 @@ fn sort_block(rows: &mut [Row; BLOCK]) {
 #[inline(always)]
 fn blend(row: &mut Row, mask: &Row, pad: &mut Row, ranks: Ranks) {
     *row = Row::select(mask, row, pad);
-    if ranks == Ranks::Middle {
+    if ranks != Ranks::All {
         for (pad, mask) in pad.0.iter_mut().zip(mask.0) {
             *pad ^= !mask;
+        }
+    }
+}
+
+/// Asks for the 64 values at `at`, so that they are near when their group's turn comes.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+fn prefetch(values: &[u16], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(row) = values.get(at..at + LANES) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about memory that the slice covers, with an instruction that every x86-64 has.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast());
+            _mm_prefetch::<_MM_HINT_T0>(row[LANES / 2..].as_ptr().cast());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The median kernel: per pixel, the middle of the clear values of a stack of layers, or all of them in order.
 //!
 //! ```text
-//! layers ─► 64 pixels side by side ─► pads for what is masked ─► network ─► middle ranks, or all ranks
+//! layers ─► 64 pixels side by side ─► pads for what is masked ─► network ─► middle ranks, or all ranks ─► pile
+//! piles  ─► ┘
 //! ```
 //!
 //! A network compares the same rows whatever the data, so 64 pixels go through it at once. For that, every pixel must
@@ -15,11 +16,14 @@
 //!
 //! Values are the whole of `u16`: the mask alone says what is clear, and a pad that equals a value does no harm.
 
+mod core;
 mod dispatch;
 mod finish;
 mod fuse;
 mod lanes;
+mod merge;
 pub mod network;
+mod plane;
 
 use crate::bits::BitView;
 use dispatch::{Job, Level};
@@ -27,7 +31,31 @@ use fuse::{Program, Step};
 use lanes::{LANES, Row, Stack};
 use network::{Ranks, middle_ranks};
 
+pub use self::core::{Added, SLOTS, add};
 pub use finish::{finish, finish_f32};
+pub use merge::{Pile, merge, pile};
+
+/// Packed bytes that [`pile`] cannot have made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPack {
+    /// They end too early.
+    #[error("packed values are cut short")]
+    Short,
+    /// There are more of them than the pixels need.
+    #[error("packed values go on past their last pixel")]
+    Long,
+    /// A value has at most 16 bits.
+    #[error("packed values of {0} bits")]
+    Width(usize),
+    /// A pixel has more values than there can be.
+    #[error("packed values {depth} deep, of {most} at most")]
+    Depth {
+        /// The count found.
+        depth: u16,
+        /// The most that there can be.
+        most: u16,
+    },
+}
 
 /// One observation of one band: its values, and where it is clear.
 #[derive(Clone, Copy, Debug)]
@@ -55,17 +83,6 @@ pub fn counts(masks: &[BitView<'_>], out: &mut [u16]) {
     counts_at(Level::best(), masks, out);
 }
 
-/// All clear values of each pixel in ascending order, as rank planes one after the other: plane r has one value per
-/// pixel, the (r+1)-th smallest, and 0 where `counts` is not above r. There are as many planes as the greatest count.
-/// `counts` is what [`counts`] says of the layers' masks.
-///
-/// # Panics
-/// Where the layers and the counts are not all of one length, or there are more than 65,535 layers.
-#[must_use]
-pub fn sort(layers: &[Layer<'_>], counts: &[u16]) -> Vec<u16> {
-    sort_at(Level::best(), layers, counts)
-}
-
 fn middle_at(level: Level, layers: &[Layer<'_>], lower: &mut [u16], upper: &mut [u16]) {
     assert_eq!(lower.len(), upper.len(), "outputs of different lengths");
     check(layers, lower.len());
@@ -76,14 +93,6 @@ fn counts_at(level: Level, masks: &[BitView<'_>], out: &mut [u16]) {
     assert!(masks.iter().all(|mask| mask.len() == out.len()), "masks and counts of different lengths");
     assert!(masks.len() <= usize::from(u16::MAX), "{} masks", masks.len());
     level.run(Counts { masks, out });
-}
-
-fn sort_at(level: Level, layers: &[Layer<'_>], counts: &[u16]) -> Vec<u16> {
-    check(layers, counts.len());
-    let depth = usize::from(counts.iter().copied().max().unwrap_or(0));
-    let mut planes = vec![0; depth * counts.len()];
-    level.run(Sort { layers, counts, planes: &mut planes });
-    planes
 }
 
 fn check(layers: &[Layer<'_>], pixels: usize) {
@@ -125,34 +134,8 @@ fn pick(stack: &mut Stack, programs: &mut Programs) -> (Row, Row) {
     // After an odd number of pads the next one is a high one, all ones: the pad is the mask of the odd.
     let either = Row::select(&stack.pad, &high, &low);
     let (low, high) = if depth.is_multiple_of(2) { (either, high) } else { (low, either) };
-    let (any, none) = (Row::mask(stack.any), Row::of(0));
-    (Row::select(&any, &low, &none), Row::select(&any, &high, &none))
-}
-
-struct Sort<'a> {
-    layers: &'a [Layer<'a>],
-    counts: &'a [u16],
-    planes: &'a mut [u16],
-}
-
-impl Job for Sort<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let mut stack = Stack::new(self.layers.len(), Ranks::All);
-        let mut programs = Programs::new(self.layers.len(), Ranks::All);
-        for (group, counts) in self.counts.chunks(LANES).enumerate() {
-            stack.fill(self.layers, group);
-            let depth = stack.rows().len();
-            stack.apply(programs.of(depth));
-            let mut valid = Row::of(0);
-            valid.0[..counts.len()].copy_from_slice(counts);
-            let planes = self.planes.chunks_exact_mut(self.counts.len());
-            for (rank, (row, plane)) in stack.rows().iter().zip(planes).enumerate() {
-                let sorted = Row::select(&Row::above(&valid, rank as u16), row, &Row::of(0));
-                plane[LANES * group..][..counts.len()].copy_from_slice(&sorted.0[..counts.len()]);
-            }
-        }
-    }
+    let none = Row::of(0);
+    (Row::select(&stack.any, &low, &none), Row::select(&stack.any, &high, &none))
 }
 
 struct Counts<'a> {
@@ -187,9 +170,14 @@ impl Programs {
 
     #[inline(always)]
     fn of(&mut self, depth: usize) -> &[Step] {
+        if self.of.len() <= depth {
+            self.of.resize(depth + 1, None);
+        }
         self.of[depth].get_or_insert_with(|| fuse::program(depth, self.ranks))
     }
 }
 
+#[cfg(test)]
+mod core_tests;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use super::core::SLOTS;
+
 /// Which of its two outputs a comparator writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -35,6 +37,8 @@ pub enum Ranks {
     All,
     /// The two in the middle, [`middle_ranks`].
     Middle,
+    /// Those of a core: [`SLOTS`] of them, half of them below the middle of an even number of rows.
+    Window,
 }
 
 /// The two ranks, counted from 0, between which the median of `depth` rows lies once masked values are replaced by
@@ -93,6 +97,10 @@ fn prune(pairs: &[(u16, u16)], depth: usize, ranks: Ranks) -> Vec<Op> {
     let mut used: HashSet<u16> = match ranks {
         Ranks::All => (0..depth).map(|r| r as u16).collect(),
         Ranks::Middle => [middle_ranks(depth).0 as u16, middle_ranks(depth).1 as u16].into(),
+        Ranks::Window => {
+            let middle = depth / 2;
+            (middle.saturating_sub(SLOTS / 2)..depth.min(middle + SLOTS / 2)).map(|r| r as u16).collect()
+        }
     };
     let mut ops: Vec<Op> = pairs.iter().rev().filter_map(|&pair| keep(pair, &mut used)).collect();
     ops.reverse();

@@ -4,7 +4,7 @@ use super::*;
 use crate::bits::Bits;
 
 /// A stack of layers as the oracle sees it: `None` where masked.
-type Pixels = Vec<Vec<Option<u16>>>;
+pub(super) type Pixels = Vec<Vec<Option<u16>>>;
 
 /// Repeatable noise, so that a stack of hundreds of layers is one seed.
 fn noise(seed: u64) -> impl FnMut() -> u64 {
@@ -18,7 +18,7 @@ fn noise(seed: u64) -> impl FnMut() -> u64 {
 }
 
 /// Values with many 0, 65535 and ties; `clear` in 256 of them unmasked, blocks of masked pixels too.
-fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
+pub(super) fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
     let mut next = noise(seed);
     let layer = |_| {
         let empty = next().is_multiple_of(5);
@@ -37,7 +37,7 @@ fn stack(seed: u64, depth: usize, pixels: usize, clear: u64) -> Pixels {
 }
 
 /// Hands the stack to `f` as layers, starting `shift` pixels into their masks; masked values are junk.
-fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> T) -> T {
+pub(super) fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> T) -> T {
     let flat = |layer: &Vec<Option<u16>>| {
         let values: Vec<u16> =
             layer.iter().enumerate().map(|(i, v)| v.unwrap_or((i as u16).wrapping_mul(7919))).collect();
@@ -51,7 +51,7 @@ fn with_layers<T>(stack: &Pixels, shift: usize, f: impl FnOnce(&[Layer<'_>]) -> 
 }
 
 /// The oracle: one pixel at a time, sort what is clear.
-fn sorted(stack: &Pixels, pixel: usize) -> Vec<u16> {
+pub(super) fn sorted(stack: &Pixels, pixel: usize) -> Vec<u16> {
     let mut values: Vec<u16> = stack.iter().filter_map(|layer| layer[pixel]).collect();
     values.sort_unstable();
     values
@@ -64,18 +64,15 @@ fn check_all(stack: &Pixels, pixels: usize, shift: usize) {
             let (mut lower, mut upper, mut counts) = (vec![7; pixels], vec![7; pixels], vec![7; pixels]);
             middle_at(level, layers, &mut lower, &mut upper);
             counts_at(level, &layers.iter().map(|layer| layer.clear).collect::<Vec<_>>(), &mut counts);
-            let planes = sort_at(level, layers, &counts);
-            let depth = oracle.iter().map(Vec::len).max().unwrap_or(0);
-            assert_eq!(planes.len(), depth * pixels, "{level:?}");
+            let mut bytes = Vec::new();
+            merge::pile_at(level, pixels, &[layers.to_vec()], &mut [], &mut bytes).unwrap();
+            let ranks = merge::unpacked(&bytes, pixels);
             for (p, values) in oracle.iter().enumerate() {
                 let n = values.len();
                 assert_eq!(usize::from(counts[p]), n, "{level:?} count");
                 let (a, b) = if n == 0 { (0, 0) } else { (values[(n - 1) / 2], values[n / 2]) };
                 assert_eq!((lower[p], upper[p]), (a, b), "{level:?} {n} of {}", layers.len());
-                for rank in 0..depth {
-                    let want = values.get(rank).copied().unwrap_or(0);
-                    assert_eq!(planes[rank * pixels + p], want, "{level:?} rank {rank}");
-                }
+                assert_eq!(ranks[p], *values, "{level:?} ranks");
             }
         });
     }
@@ -114,12 +111,83 @@ fn no_layers_and_no_pixels() {
     let (mut lower, mut upper) = ([9; 70], [9; 70]);
     middle(&[], &mut lower, &mut upper);
     assert!(lower.iter().chain(&upper).all(|&v| v == 0));
-    assert!(sort(&[], &[]).is_empty() && sort(&[], &[0; 5]).is_empty());
     check_all(&vec![vec![]; 3], 0, 0);
+}
+
+fn twice<'a>(layers: &[Layer<'a>]) -> Vec<Vec<Layer<'a>>> {
+    vec![layers.to_vec(), layers.to_vec()]
+}
+
+/// Packs some dates at a time, then merges the packs with the dates that are left: to the middle, and to one pack.
+fn check_piles(stack: &Pixels, pixels: usize, dates: usize, loose: usize) {
+    let most = stack.len() as u16;
+    for &level in Level::ALL.iter().filter(|level| level.is_available()) {
+        with_layers(stack, 0, |layers| {
+            let (kept, packed) = layers.split_at(loose.min(layers.len()));
+            let pack = |layers: &[Layer<'_>]| {
+                let mut bytes = Vec::new();
+                merge::pile_at(level, pixels, &twice(layers), &mut [], &mut bytes).unwrap();
+                bytes
+            };
+            let packs: Vec<Vec<u8>> = packed.chunks(dates).map(pack).collect();
+            let piles = || packs.iter().map(|bytes| Pile::new(bytes, most)).collect::<Vec<_>>();
+            let mut counts = vec![7; pixels];
+            let (mut lower, mut upper) = (vec![vec![7; pixels]; 2], vec![vec![7; pixels]; 2]);
+            merge::merge_at(level, &twice(kept), &mut piles(), &mut counts, &mut lower, &mut upper).unwrap();
+            for p in 0..pixels {
+                let values = sorted(stack, p);
+                let n = values.len();
+                assert_eq!(usize::from(counts[p]), n, "{level:?} count");
+                let middle = if n == 0 { (0, 0) } else { (values[(n - 1) / 2], values[n / 2]) };
+                assert_eq!(((lower[0][p], upper[0][p]), (lower[1][p], upper[1][p])), (middle, middle), "{level:?}");
+            }
+            let mut again = Vec::new();
+            merge::pile_at(level, pixels, &twice(kept), &mut piles(), &mut again).unwrap();
+            assert!(again == pack(layers), "{level:?} a pack of packs is not that of the whole");
+        });
+    }
+}
+
+#[test]
+fn packs_merge_to_the_same_at_every_depth() {
+    for depth in 0..=80 {
+        for (seed, clear) in [256, 200, 100, 20, 4].into_iter().enumerate() {
+            let pixels = [1, 64, 300, 255, 512][(depth + seed) % 5];
+            let stack = stack((depth * 8 + seed) as u64, depth, pixels, clear);
+            check_piles(&stack, pixels, 1 + depth % 9, [0, 3, 100][seed % 3]);
+        }
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn packs_merge_to_the_same(seed: u64, depth in 0..=150_usize, pixels in 1..600_usize, clear in 0..=256_u64, dates in 1..40_usize, loose in 0..20_usize) {
+        check_piles(&stack(seed, depth, pixels, clear), pixels, dates, loose);
+    }
+
+    /// Whatever the bytes: an error, or values that ascend, and no panic.
+    #[test]
+    fn a_spoilt_pack_does_no_harm(seed: u64, at: prop::sample::Index, flip in 1..=255_u8, cut: prop::sample::Index, more: bool) {
+        let mut bytes = Vec::new();
+        with_layers(&stack(seed, 9, 300, 180), 0, |layers| pile(300, &[layers.to_vec()], &mut [], &mut bytes)).unwrap();
+        let read = |bytes: &[u8]| {
+            let (mut counts, mut lower, mut upper) = (vec![0; 300], [vec![0; 300]], [vec![0; 300]]);
+            merge(&[vec![]], &mut [Pile::new(bytes, 9)], &mut counts, &mut lower, &mut upper)?;
+            Ok::<_, BadPack>(lower[0].iter().zip(&upper[0]).all(|(lower, upper)| lower <= upper))
+        };
+        prop_assert_eq!(read(&bytes), Ok(true));
+        prop_assert_eq!(read(&bytes[..cut.index(bytes.len())]), Err(BadPack::Short));
+        if more {
+            bytes.push(flip);
+            prop_assert_eq!(read(&bytes), Err(BadPack::Long));
+        } else {
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert_ne!(read(&bytes), Ok(false));
+        }
+    }
 
     #[test]
     fn equals_the_oracle(seed: u64, depth in 0..=300_usize, pixels in 1..200_usize, clear in 0..=256_u64, shift in 0..130_usize) {

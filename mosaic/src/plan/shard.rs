@@ -8,6 +8,7 @@ use super::ALGORITHM;
 use crate::band::Band;
 use crate::grid::{PixelGrid, SubTile};
 use crate::ids::{Key, SystemIndex, TileId};
+use crate::kernel::SLOTS;
 use crate::request::{Dtype, ScoreBand};
 use crate::scene::Datatake;
 
@@ -164,6 +165,13 @@ impl TileShard {
                 recipe_bands: &self.recipe.bands,
             },
         )
+    }
+
+    /// Key of the core of these partials, which are in order of slice. What a core knows beyond the middle depends on
+    /// how it came about: any one of these partials leads to the same medians, and not every one to the same bits.
+    #[must_use]
+    pub fn core_key(partials: &[&Key]) -> Key {
+        Key::of("clearmosaic core", &(ALGORITHM, SLOTS, partials))
     }
 
     /// Adds sub-tiles with their keys: a partial per slice that holds a scene where `sliced`, else none.

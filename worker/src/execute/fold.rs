@@ -1,29 +1,31 @@
 //! Folds scenes into a sub-tile within a bound of memory.
 //!
-//! Observations gather in memory as they are read. When the bound is reached they are sorted and put aside on disk, in
-//! the form of a partial; in the end all that was put aside merges with what is still in memory, a few rows at a time.
-//! So every block is decoded once, whatever the depth, and the result is the same whatever the bound.
+//! Observations gather in memory as they are read. When the bound is near they are sorted and packed, in the form of a
+//! partial, which takes a third of the room, and put aside: in memory, then on disk. In the end all that was put aside
+//! merges with what is still loose, a few rows at a time. So every block is decoded once, whatever the depth, and the
+//! result is the same whatever the bound.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
 use std::ops::Range;
 
-use artifacts::container::{Reader, Writer};
-use artifacts::{ArtifactStore, Scratch, StoreError};
+use artifacts::ArtifactStore;
 use mosaic::accumulate::{Observation, Observations};
 use mosaic::ids::SystemIndex;
-use mosaic::partial::{Chunk, Middles, Partial, rows_per_chunk};
+use mosaic::kernel::{BadPack, Pile};
+use mosaic::partial::{Middles, Partial, rows_per_chunk};
 use mosaic::plan::SceneInput;
 
+use super::aside::{Aside, not_a_pile};
 use super::{Cancel, TaskError};
-use crate::codec::{decode_chunk, encode_chunk};
 use crate::read::Observer;
+
+/// Observations half of which are clear take about this part of their room when they are packed.
+const PACKED: usize = 3;
 
 /// What a fold takes of memory, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs {
-    /// Without a single observation: buffers of reading, and the chunk that is being sorted and encoded.
+    /// Without a single observation: buffers of reading, and the chunk that is being sorted and packed.
     pub fixed: usize,
     /// For each observation.
     pub observation: usize,
@@ -54,21 +56,19 @@ impl Needs {
 
 /// Scenes being folded.
 pub struct Fold<'a> {
-    store: &'a ArtifactStore,
     header: Partial,
     observations: Observations,
-    /// Bytes of observations that may be held.
+    /// Bytes of observations, loose and packed, that may be held.
     bound: usize,
-    aside: Vec<Reader>,
-    scratch: Option<Scratch>,
+    aside: Aside<'a>,
 }
 
 impl<'a> Fold<'a> {
-    /// Nothing yet; `header` says the shape, `bound` how many bytes of observations may be held.
+    /// Nothing yet; `header` says the shape, `bound` how many bytes of observations may be held, loose and packed.
     #[must_use]
     pub fn new(store: &'a ArtifactStore, header: Partial, bound: usize) -> Self {
         let observations = Observations::new(header.width, header.height, header.bands.len());
-        Self { store, header, observations, bound, aside: Vec::new(), scratch: None }
+        Self { header, observations, bound, aside: Aside::new(store) }
     }
 
     /// Reads the scenes, which are in order of datatake and then of `system:index`.
@@ -93,7 +93,7 @@ impl<'a> Fold<'a> {
                 }
             }
             let held: usize = granules.iter().map(Observation::bytes).max().unwrap_or(0);
-            if self.observations.depth() > 0 && self.observations.bytes() + held > self.bound {
+            if self.observations.depth() > 0 && self.is_full(held) {
                 self.put_aside()?;
             }
             let given = self.observations.push(granules);
@@ -116,23 +116,24 @@ impl<'a> Fold<'a> {
         &self.header
     }
 
+    /// Whether so many more bytes leave no room to pack what is held.
+    fn is_full(&self, more: usize) -> bool {
+        let loose = self.observations.bytes() + more;
+        self.aside.bytes() + loose + loose / PACKED > self.bound
+    }
+
     fn put_aside(&mut self) -> Result<(), TaskError> {
-        if self.scratch.is_none() {
-            self.scratch = Some(self.store.scratch()?);
-        }
-        let Some(scratch) = &self.scratch else { return Ok(()) };
-        let path = scratch.path().join(self.aside.len().to_string());
-        let said = |e| StoreError::io(&path, e);
-        let file = File::create(&path).map_err(said)?;
-        let mut writer = Writer::new(BufWriter::new(file), "aside", "", ()).map_err(said)?;
         let empty = Observations::new(self.header.width, self.header.height, self.header.bands.len());
-        for chunk in std::mem::replace(&mut self.observations, empty).into_chunks(self.header.rows_per_chunk) {
-            writer.frame(&encode_chunk(&chunk)).map_err(said)?;
-        }
-        let (_, out) = writer.finish().map_err(said)?;
-        out.into_inner().map_err(|e| said(e.into_error()))?;
-        self.aside.push(Reader::open(&path)?);
-        tracing::debug!(pile = self.aside.len(), "observations are put aside, to merge in the end");
+        let loose = std::mem::replace(&mut self.observations, empty);
+        let rows: Vec<_> = self.rows().map(|(_, rows)| rows).collect();
+        let pile = |index: usize, out: &mut Vec<u8>| {
+            loose.pile(rows[index].clone(), &mut [], out).map_err(|e| not_a_pile("nothing", e).into())
+        };
+        self.aside.put(rows.len(), self.bound.saturating_sub(loose.bytes()), pile)?;
+        drop(loose);
+        // Room is left for observations to gather in, lest every few of them make a pack.
+        self.aside.shrink(self.bound / 2)?;
+        tracing::debug!(packs = self.aside.len(), "observations are put aside, to merge in the end");
         Ok(())
     }
 
@@ -142,27 +143,27 @@ impl<'a> Fold<'a> {
         (0..height).step_by(step).enumerate().map(move |(index, top)| (index, top..(top + step).min(height)))
     }
 
-    /// A chunk of each pile: of what was put aside, and of what is in memory.
-    fn piles(&self, index: usize, rows: Range<usize>) -> Result<Vec<Chunk>, TaskError> {
-        let mut piles = Vec::with_capacity(self.aside.len() + 1);
-        for aside in &self.aside {
-            piles.push(decode_chunk(&self.header, index, &aside.frame(index)?)?);
-        }
-        piles.push(self.observations.chunk(rows));
-        Ok(piles)
+    /// Hands the piles of a chunk that were put aside to `merge`.
+    fn with_piles<T>(
+        &self,
+        index: usize,
+        merge: impl FnOnce(&mut [Pile<'_>]) -> Result<T, BadPack>,
+    ) -> Result<T, TaskError> {
+        let packed = self.aside.piles(index)?;
+        let mut piles: Vec<Pile<'_>> = packed.iter().map(|bytes| self.header.pile(bytes)).collect();
+        merge(&mut piles).map_err(|e| not_a_pile("what was put aside", e).into())
     }
 
-    /// Hands out the chunks of the partial, from the top.
+    /// Hands out the piles of the partial, from the top.
     ///
     /// # Errors
     /// Where what was put aside cannot be read, or `each` fails.
-    pub fn chunks(&self, mut each: impl FnMut(&Chunk) -> Result<(), TaskError>) -> Result<(), TaskError> {
+    pub fn piles(&self, mut each: impl FnMut(&[u8]) -> Result<(), TaskError>) -> Result<(), TaskError> {
+        let mut bytes = Vec::new();
         for (index, rows) in self.rows() {
-            let piles = self.piles(index, rows)?;
-            match piles.as_slice() {
-                [only] => each(only)?,
-                many => each(&Chunk::merge(&many.iter().collect::<Vec<_>>()))?,
-            }
+            bytes.clear();
+            self.with_piles(index, |piles| self.observations.pile(rows, piles, &mut bytes))?;
+            each(&bytes)?;
         }
         Ok(())
     }
@@ -173,12 +174,7 @@ impl<'a> Fold<'a> {
     /// Where what was put aside cannot be read, or `each` fails.
     pub fn middles(&self, mut each: impl FnMut(&Middles) -> Result<(), TaskError>) -> Result<(), TaskError> {
         for (index, rows) in self.rows() {
-            if self.aside.is_empty() {
-                each(&self.observations.middle(rows))?;
-            } else {
-                let piles = self.piles(index, rows)?;
-                each(&Chunk::middle(&piles.iter().collect::<Vec<_>>()))?;
-            }
+            each(&self.with_piles(index, |piles| self.observations.merge(rows, piles))?)?;
         }
         Ok(())
     }

@@ -1,17 +1,19 @@
 //! Executes tasks: from a task's key and its place in the plan to an artifact in the store.
 //!
 //! ```text
-//! Partial    scenes ─► fold ─► chunks of ranks
-//! Composite  scenes ─► fold ─► medians,   or   partials ─► merge ─► medians
+//! Partial    scenes ─► fold ─► piles of ranks
+//! Composite  scenes ─► fold ─► medians,   or   core, partials ─► merge ─► medians, core
 //! Mosaic     composites ─► assemble ─► COGs
 //! Quicklook  COGs ─► picture
 //! ```
 //!
 //! An artifact that is there already is not made again.
 
+mod aside;
 mod composites;
 mod error;
 mod fold;
+mod merged;
 mod mosaic_tile;
 mod quicklook;
 mod subtile;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use artifacts::{Kind, StoreError};
 use mosaic::composite::{Composite, CompositeHeader};
 use mosaic::ids::Key;
-use mosaic::partial::{Chunk, Partial, rows_per_chunk};
-use mosaic::plan::{PartialPlan, SceneInput, SubTilePlan, TileShard};
+use mosaic::partial::{Partial, rows_per_chunk};
+use mosaic::plan::{SceneInput, SubTilePlan, TileShard};
 use proto::work::Done;
 
 use super::fold::{Fold, Needs};
 use super::{Cancel, Executor, TaskError};
-use crate::codec::{decode_chunk, encode_chunk, encode_composite};
+use crate::codec::encode_composite;
 use crate::read::{Observer, Opener, SceneError};
 
 impl Executor {
@@ -30,7 +30,7 @@ impl Executor {
             let header = fold.header();
             self.store.write(Kind::Partial, key, header, |writer| {
                 let path = self.store.path(Kind::Partial, key);
-                fold.chunks(|chunk| Ok(writer.frame(&encode_chunk(chunk)).map_err(|e| StoreError::io(&path, e))?))
+                fold.piles(|pile| Ok(writer.frame(pile).map_err(|e| StoreError::io(&path, e))?))
             })
         })
     }
@@ -83,55 +83,6 @@ impl Executor {
         Ok(Done { bytes_read: observer.bytes_read(), bytes_written })
     }
 
-    /// Merges partials into the composite, a few rows at a time.
-    fn merged(&self, key: &Key, shard: &TileShard, planned: &SubTilePlan, cancel: &Cancel) -> Result<Done, TaskError> {
-        let shape = shape(shard, planned);
-        let depth = shard.scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
-        let chunk = Needs::of(shape.width * shape.rows_per_chunk, shape.width, shape.bands.len(), depth);
-        let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth));
-        let partials = self.open_partials(&planned.partials)?;
-        let mut scenes = shape.clone();
-        partials.iter().for_each(|(_, header, _)| scenes.merge_scenes(header));
-        let header = header(shard, &shape, scenes.scenes);
-        let path = self.store.path(Kind::Composite, key);
-        let bytes_written = self.store.write(Kind::Composite, key, header, |writer| {
-            for index in 0..shape.height.div_ceil(shape.rows_per_chunk) {
-                cancel.check()?;
-                let mut chunks = Vec::with_capacity(partials.len());
-                for (key, header, reader) in &partials {
-                    let read = reader.frame(index).and_then(|bytes| decode_chunk(header, index, &bytes));
-                    chunks.push(read.map_err(|error| self.lost(Kind::Partial, key, error))?);
-                }
-                let middles = Chunk::middle(&chunks.iter().collect::<Vec<_>>());
-                let rows = Composite::finish(&middles, shard.recipe.dtype, shard.recipe.min_observations);
-                writer.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?;
-            }
-            Ok::<_, TaskError>(())
-        })?;
-        Ok(Done { bytes_read: 0, bytes_written })
-    }
-
-    fn open_partials(
-        &self,
-        partials: &[PartialPlan],
-    ) -> Result<Vec<(Key, Partial, artifacts::container::Reader)>, TaskError> {
-        let open = |planned: &PartialPlan| {
-            let key = &planned.key;
-            let reader = self.store.read(Kind::Partial, key)?;
-            Ok((key.clone(), reader.meta(Kind::Partial.name(), key.as_str())?, reader))
-        };
-        let mut opened = Vec::with_capacity(partials.len());
-        let mut lost = Vec::new();
-        for planned in partials {
-            match open(planned).map_err(|error| self.lost(Kind::Partial, &planned.key, error)) {
-                Ok(partial) => opened.push(partial),
-                Err(TaskError::InputsLost(mut keys)) => lost.append(&mut keys),
-                Err(error) => return Err(error),
-            }
-        }
-        if lost.is_empty() { Ok(opened) } else { Err(TaskError::InputsLost(lost)) }
-    }
-
     /// What an input that cannot be read means: one that is missing or corrupt is discarded and made again.
     pub(super) fn lost(&self, kind: Kind, key: &Key, error: StoreError) -> TaskError {
         match error {
@@ -152,7 +103,7 @@ fn planned(shard: &TileShard, subtile: usize) -> Result<&SubTilePlan, TaskError>
     shard.subtiles.get(subtile).ok_or_else(none)
 }
 
-fn shape(shard: &TileShard, planned: &SubTilePlan) -> Partial {
+pub(super) fn shape(shard: &TileShard, planned: &SubTilePlan) -> Partial {
     let window = planned.at.window;
     Partial {
         width: window.width,
@@ -163,7 +114,11 @@ fn shape(shard: &TileShard, planned: &SubTilePlan) -> Partial {
     }
 }
 
-fn header(shard: &TileShard, shape: &Partial, scenes: BTreeMap<mosaic::ids::SystemIndex, u64>) -> CompositeHeader {
+pub(super) fn header(
+    shard: &TileShard,
+    shape: &Partial,
+    scenes: BTreeMap<mosaic::ids::SystemIndex, u64>,
+) -> CompositeHeader {
     CompositeHeader {
         width: shape.width,
         height: shape.height,

@@ -1,0 +1,74 @@
+//! What slices cost: packing their values, and merging a year of packs to the middle.
+#![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
+
+use benches::{Masks, PIXELS, Stack};
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use mosaic::kernel::{Layer, Pile, merge, pile};
+
+const BANDS: usize = 4;
+/// Dates of a year, twelve slices.
+const YEARS: [usize; 3] = [36, 73, 146];
+
+fn main() {
+    divan::main();
+}
+
+fn packed(strips: &[Vec<Layer<'_>>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pile(PIXELS, strips, &mut [], &mut bytes).expect("nothing is unpacked");
+    bytes
+}
+
+/// The packs of each group of rows, and how many clear values they hold.
+fn year(stack: &Stack, slices: usize) -> (Vec<Vec<Vec<u8>>>, u64) {
+    let dates = stack.clear.len().div_ceil(slices);
+    let of_strip = |strip| {
+        let bands = stack.strip_of_bands(strip);
+        let slice = |from: usize| -> Vec<Vec<Layer<'_>>> {
+            bands.iter().map(|layers| layers[from..layers.len().min(from + dates)].to_vec()).collect()
+        };
+        (0..stack.clear.len()).step_by(dates).map(|from| packed(&slice(from))).collect()
+    };
+    let clear: u64 = stack.clear.iter().map(|clear| clear.count_ones()).sum();
+    ((0..Stack::strips()).map(of_strip).collect(), clear * BANDS as u64)
+}
+
+/// One item is an observation of one band, clear or not; the bytes are those that are packed.
+#[divan::bench(args = [6, 12, 36], sample_count = 256, sample_size = 1)]
+fn pack_a_slice(bencher: Bencher<'_, '_>, depth: usize) {
+    let stack = Stack::new(depth, BANDS, Masks::Clouds);
+    let (packs, _) = year(&stack, 1);
+    let strips: Vec<_> = (0..Stack::strips()).map(|strip| stack.strip_of_bands(strip)).collect();
+    let bytes: usize = packs.iter().flatten().map(Vec::len).sum();
+    let mut strips = strips.iter().cycle();
+    let mut out = Vec::new();
+    bencher
+        .counter(ItemsCount::new(depth * PIXELS * BANDS))
+        .counter(BytesCount::new(bytes / Stack::strips()))
+        .bench_local(|| {
+            out.clear();
+            strips.next().map(|bands| pile(PIXELS, black_box(bands), &mut [], &mut out))
+        });
+}
+
+/// The same items: what the slices hold, clear or not.
+#[divan::bench(args = YEARS, sample_count = 256, sample_size = 1)]
+fn merge_twelve(bencher: Bencher<'_, '_>, depth: usize) {
+    let (packs, clear) = year(&Stack::new(depth, BANDS, Masks::Clouds), 12);
+    let bytes: usize = packs.iter().flatten().map(Vec::len).sum();
+    println!("{depth} dates: {:.2} bits for each clear value", 8.0 * bytes as f64 / clear as f64);
+    let mut strips = packs.iter().cycle();
+    let none = vec![Vec::new(); BANDS];
+    let (mut lower, mut upper) = (vec![vec![0; PIXELS]; BANDS], vec![vec![0; PIXELS]; BANDS]);
+    let mut counts = vec![0; PIXELS];
+    bencher
+        .counter(ItemsCount::new(depth * PIXELS * BANDS))
+        .counter(BytesCount::new(bytes / Stack::strips()))
+        .bench_local(|| {
+            strips.next().map(|packs| {
+                let mut piles: Vec<_> = packs.iter().map(|bytes| Pile::new(bytes, u16::MAX)).collect();
+                merge(&none, &mut piles, &mut counts, &mut lower, &mut upper)
+            })
+        });
+}
