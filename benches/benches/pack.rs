@@ -4,7 +4,7 @@
 use benches::{Masks, PIXELS, Stack};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use mosaic::kernel::{Layer, Pile, merge, pile};
+use mosaic::kernel::{Added, Layer, Pile, add, merge, pile};
 
 const BANDS: usize = 4;
 /// Dates of a year, twelve slices.
@@ -71,4 +71,57 @@ fn merge_twelve(bencher: Bencher<'_, '_>, depth: usize) {
                 merge(&none, &mut piles, &mut counts, &mut lower, &mut upper)
             })
         });
+}
+
+/// Middles and core of some rows.
+struct Out {
+    counts: Vec<u16>,
+    lower: Vec<Vec<u16>>,
+    upper: Vec<Vec<u16>>,
+    core: Vec<u8>,
+}
+
+impl Out {
+    fn new() -> Self {
+        let planes = || vec![vec![0; PIXELS]; BANDS];
+        Self { counts: vec![0; PIXELS], lower: planes(), upper: planes(), core: Vec::new() }
+    }
+
+    fn add(&mut self, core: Option<&[u8]>, packs: &[Vec<u8>]) -> bool {
+        let mut piles: Vec<_> = packs.iter().map(|bytes| Pile::new(bytes, u16::MAX)).collect();
+        let Self { counts, lower, upper, core: new } = self;
+        new.clear();
+        add(core, &mut piles, Added { counts, lower, upper, core: new }).expect("piles are as they were packed")
+    }
+}
+
+/// What a core costs beside the merge of a year: to be compared with `merge_twelve`.
+#[divan::bench(args = YEARS, sample_count = 256, sample_size = 1)]
+fn merge_twelve_with_core(bencher: Bencher<'_, '_>, depth: usize) {
+    let (packs, _) = year(&Stack::new(depth, BANDS, Masks::Clouds), 12);
+    let (mut strips, mut out) = (packs.iter().cycle(), Out::new());
+    bencher
+        .counter(ItemsCount::new(depth * PIXELS * BANDS))
+        .bench_local(|| strips.next().map(|packs| out.add(None, packs)));
+}
+
+/// The twelfth slice is added to the core of eleven; one item is a pixel of one band.
+#[divan::bench(args = YEARS, sample_count = 256, sample_size = 1)]
+fn add_to_core(bencher: Bencher<'_, '_>, depth: usize) {
+    let (packs, _) = year(&Stack::new(depth, BANDS, Masks::Clouds), 12);
+    let mut out = Out::new();
+    let eleven = |packs: &Vec<Vec<u8>>| {
+        let (last, others) = packs.split_last().expect("there are twelve");
+        assert!(out.add(None, others), "all is known");
+        (out.core.clone(), vec![last.clone()])
+    };
+    let strips: Vec<_> = packs.iter().map(eleven).collect();
+    let bytes: usize = strips.iter().map(|(core, _)| core.len()).sum();
+    let missed = strips.iter().filter(|(core, new)| !out.add(Some(core), new)).count();
+    let bits = 8.0 * bytes as f64 / (PIXELS * BANDS * strips.len()) as f64;
+    println!("{depth} dates: {bits:.1} bits a pixel and band, {missed} of {} cores do not reach", strips.len());
+    let mut strips = strips.iter().cycle();
+    bencher
+        .counter(ItemsCount::new(PIXELS * BANDS))
+        .bench_local(|| strips.next().map(|(core, new)| out.add(Some(core), new)));
 }

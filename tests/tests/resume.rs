@@ -195,3 +195,28 @@ fn scenes_of_another_month_redo_that_month_alone() {
     let (added, all) = (report["bytes_read"].as_u64().unwrap(), at_once["bytes_read"].as_u64().unwrap());
     assert!(added > 0 && added * 4 < all, "{added} of {all} bytes are read again");
 }
+
+#[test]
+fn a_slice_is_added_to_the_core_of_the_others() {
+    let (world, whole, _) = world_with_mosaic();
+    let month = |item: &Value| item["id"].as_str().unwrap().split('_').nth(2).unwrap()[..6].to_owned();
+    let months: Vec<String> = world.items().iter().map(month).collect();
+    // The last month is new, or one in the middle.
+    for (at, new) in [months.iter().max().unwrap(), &"202305".to_owned()].into_iter().enumerate() {
+        for (what, damage) in [("whole", None)].into_iter().chain(DAMAGE.map(|(what, damage)| (what, Some(damage)))) {
+            let before: Vec<Value> = world.items().into_iter().filter(|item| month(item) != *new).collect();
+            world.write_items("before.json", &before);
+            let output = format!("{at} {what}").replace(' ', "-");
+            let mut fields = monthly();
+            fields["scenes"] = json!({"items": "before.json"});
+            let _ = world.run(&output, &fields, &[]).complete();
+            let store = world.path(&output).join(".store");
+            let cores = of(&store, &["core"]);
+            assert!(!cores.is_empty());
+            damage.iter().for_each(|damage| cores.iter().for_each(|core| damage(core)));
+            let report = world.run(&output, &monthly(), &[]).complete();
+            assert_eq!(tasks(&report)[2], 0);
+            assert_same(&format!("{new} added, {what} core"), &rasters(&world.mosaic(&output)), &whole);
+        }
+    }
+}

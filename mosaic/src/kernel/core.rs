@@ -19,7 +19,7 @@ use super::plane::{WIDE, Wide, pack, unpack};
 use super::{BadPack, Programs};
 
 /// Ranks that a core keeps of each pixel and band; even.
-pub const SLOTS: usize = 12;
+pub const SLOTS: usize = 8;
 const HALF: u16 = (SLOTS / 2) as u16;
 
 /// What adding to a core gives: as [`super::merge`] gives it, and the core of it all.
@@ -109,40 +109,49 @@ impl<'a> Core<'a> {
     /// below it, and so upwards.
     #[inline(always)]
     fn bounds(&self, quarter: usize) -> (Row, Row) {
-        let (first, end) = (self.first.quarter(quarter), self.end.quarter(quarter));
-        let counts = self.counts.quarter(quarter);
+        let (first, end, counts) = self.rows(quarter);
         let (mut low, mut high) = (Row::of(u16::MAX), Row::of(0));
         for (slot, values) in (0..).zip(&self.slots) {
             let values = values.quarter(quarter);
             for lane in 0..LANES {
-                let known = first[lane] <= slot && slot < end[lane];
-                low.0[lane] = low.0[lane].min(if known { values[lane] } else { u16::MAX });
-                high.0[lane] = high.0[lane].max(if known { values[lane] } else { 0 });
+                let known = mask(first.0[lane] <= slot) & mask(slot < end.0[lane]);
+                low.0[lane] = low.0[lane].min(values[lane] | !known);
+                high.0[lane] = high.0[lane].max(values[lane] & known);
             }
         }
         for lane in 0..LANES {
-            let half = counts[lane] / 2;
-            let all_below = half.saturating_add(first[lane]) <= HALF;
-            let all_above = end[lane] >= HALF.saturating_add(counts[lane] - half);
-            low.0[lane] = if all_below { 0 } else { low.0[lane] };
-            high.0[lane] = if all_above { u16::MAX } else { high.0[lane] };
+            let half = counts.0[lane] / 2;
+            low.0[lane] &= !mask(half.saturating_add(first.0[lane]) <= HALF);
+            high.0[lane] |= mask(end.0[lane] >= HALF.saturating_add(counts.0[lane] - half));
         }
         (low, high)
+    }
+
+    /// First slots, ends and counts of 64 pixels.
+    #[inline(always)]
+    fn rows(&self, quarter: usize) -> (Row, Row, Row) {
+        let row = |wide: &Wide| Row(*wide.quarter(quarter));
+        (row(&self.first), row(&self.end), row(&self.counts))
     }
 
     /// Puts the slots into the stack, unknown ones as the least and the greatest of values.
     #[inline(always)]
     fn push(&self, quarter: usize, stack: &mut Stack) {
-        let (first, end) = (self.first.quarter(quarter), self.end.quarter(quarter));
+        let (first, end, _) = self.rows(quarter);
         for (slot, values) in (0..).zip(&self.slots) {
             let mut row = Row(*values.quarter(quarter));
             for lane in 0..LANES {
-                let above = if slot >= end[lane] { u16::MAX } else { row.0[lane] };
-                row.0[lane] = if slot < first[lane] { 0 } else { above };
+                row.0[lane] = (row.0[lane] | mask(slot >= end.0[lane])) & !mask(slot < first.0[lane]);
             }
             stack.push(&row);
         }
     }
+}
+
+/// All ones or zero: what vectors compare to.
+#[inline(always)]
+const fn mask(yes: bool) -> u16 {
+    if yes { u16::MAX } else { 0 }
 }
 
 struct Add<'a, 'b, 'c> {
@@ -221,7 +230,7 @@ impl Add<'_, '_, '_> {
         if let Some(core) = &self.core {
             bounds = core.bounds(quarter);
             let counts = core.counts.quarter(quarter);
-            pad.0.iter_mut().zip(counts).for_each(|(pad, count)| *pad = if count % 2 == 1 { u16::MAX } else { 0 });
+            pad.0.iter_mut().zip(counts).for_each(|(pad, count)| *pad = mask(count % 2 == 1));
         }
         stack.restart(pad);
         if let Some(core) = &self.core {
@@ -243,47 +252,53 @@ impl Add<'_, '_, '_> {
         let middle = stack.rows().len() / 2;
         let below = (SLOTS / 2).saturating_sub(middle);
         let rows = &stack.rows()[middle.saturating_sub(SLOTS / 2)..];
-        let (mut first, mut known_slots) = (Row::of(0), Row::of(0));
-        let mut carried = Row::of(0);
+        let (mut from, mut upto) = (Row::of(0), Row::of(0));
+        for lane in 0..LANES {
+            let half = counts.0[lane] / 2;
+            (from.0[lane], upto.0[lane]) = (HALF.saturating_sub(half), HALF.saturating_add(counts.0[lane] - half));
+        }
+        let (mut first, mut known_slots, mut carried) = (Row::of(0), Row::of(0), Row::of(0));
         for slot in 0..SLOTS {
-            let none = Row::of(0);
-            let row = slot.checked_sub(below).and_then(|at| rows.get(at)).unwrap_or(&none);
-            let to = self.new.slots[slot].quarter_mut(quarter);
+            let row = slot.checked_sub(below).and_then(|at| rows.get(at)).copied().unwrap_or(Row::of(0));
             let at = slot as u16;
             for lane in 0..LANES {
-                let half = counts.0[lane] / 2;
-                let is_rank = at.saturating_add(half) >= HALF && at < HALF.saturating_add(counts.0[lane] - half);
-                let known = is_rank && row.0[lane] >= low.0[lane] && row.0[lane] <= high.0[lane];
+                let is_rank = mask(at >= from.0[lane]) & mask(at < upto.0[lane]);
+                let known = is_rank & mask(row.0[lane] >= low.0[lane]) & mask(row.0[lane] <= high.0[lane]);
                 // What is unknown repeats what is below it: it takes no bits.
-                carried.0[lane] = if known { row.0[lane] } else { carried.0[lane] };
-                to[lane] = carried.0[lane];
-                known_slots.0[lane] += u16::from(known);
-                first.0[lane] += u16::from(!known && known_slots.0[lane] == 0);
+                carried.0[lane] = (row.0[lane] & known) | (carried.0[lane] & !known);
+                known_slots.0[lane] = known_slots.0[lane].wrapping_sub(known);
+                first.0[lane] += mask(known_slots.0[lane] == 0) & 1;
             }
+            *self.new.slots[slot].quarter_mut(quarter) = carried.0;
         }
-        let (to_first, to_end) = (self.new.first.quarter_mut(quarter), self.new.end.quarter_mut(quarter));
-        let mut reaches = true;
+        let mut end = known_slots;
+        end.0.iter_mut().zip(first.0).for_each(|(end, first)| *end += first);
+        let mut short = Row::of(0);
         for lane in 0..LANES {
-            let (count, end) = (counts.0[lane], first.0[lane] + known_slots.0[lane]);
             // Of an odd number of values the middle is one slot, of an even number it is two.
-            let needs = HALF - u16::from(count % 2 == 0);
-            reaches &= count == 0 || (first.0[lane] <= needs && end > HALF);
-            // Of no values none is unknown.
-            (to_first[lane], to_end[lane]) = if count == 0 { (HALF, HALF) } else { (first.0[lane], end) };
+            let needs = HALF - 1 + (counts.0[lane] & 1);
+            short.0[lane] = mask(first.0[lane] > needs) | mask(end.0[lane] <= HALF);
         }
-        reaches
+        // Of no values none is unknown.
+        let (none, any) = (Row::of(HALF), Row::above(&counts, 0));
+        let (first, end) = (Row::select(&any, &first, &none), Row::select(&any, &end, &none));
+        short = Row::select(&any, &short, &Row::of(0));
+        *self.new.first.quarter_mut(quarter) = first.0;
+        *self.new.end.quarter_mut(quarter) = end.0;
+        short.0.iter().fold(0, |all, &short| all | short) == 0
     }
 
     /// The middle values of 64 pixels.
     #[inline(always)]
     fn middle(&self, quarter: usize) -> (Row, Row) {
-        let counts = self.new.counts.quarter(quarter);
-        let (below, at) = (&self.new.slots[SLOTS / 2 - 1], &self.new.slots[SLOTS / 2]);
-        let (mut lower, mut upper) = (Row(*at.quarter(quarter)), Row(*at.quarter(quarter)));
-        for (lane, &below) in below.quarter(quarter).iter().enumerate() {
-            lower.0[lane] = if counts[lane] % 2 == 0 { below } else { lower.0[lane] };
-            lower.0[lane] = if counts[lane] == 0 { 0 } else { lower.0[lane] };
-            upper.0[lane] = if counts[lane] == 0 { 0 } else { upper.0[lane] };
+        let row = |wide: &Wide| Row(*wide.quarter(quarter));
+        let counts = row(&self.new.counts);
+        let (below, mut upper) = (row(&self.new.slots[SLOTS / 2 - 1]), row(&self.new.slots[SLOTS / 2]));
+        let mut lower = upper;
+        for lane in 0..LANES {
+            let (any, odd) = (mask(counts.0[lane] != 0), mask(counts.0[lane] & 1 == 1));
+            lower.0[lane] = ((lower.0[lane] & odd) | (below.0[lane] & !odd)) & any;
+            upper.0[lane] &= any;
         }
         (lower, upper)
     }

@@ -71,19 +71,26 @@ pub(super) fn pack(values: &Wide, below: &Wide, counts: &Wide, rank: u16, out: &
     }
     out.extend_from_slice(&base.to_le_bytes());
     out.push(width as u8);
-    let mut words = [[0; COLUMNS]; WORD + 1];
+    let mut bytes = [0; 2 * COLUMNS * WORD];
+    let mut words = bytes.as_chunks_mut::<{ 2 * COLUMNS }>().0.iter_mut();
+    let (mut word, mut filled) = ([0; COLUMNS], 0);
     for row in 0..WORD {
-        let (word, shift) = (row * width / WORD, row * width % WORD);
         let residuals = deltas.row(row);
         for column in 0..COLUMNS {
-            words[word][column] |= residuals[column] << shift;
-            // By 16 in all where nothing is left over.
-            words[word + 1][column] = residuals[column] >> 1 >> (WORD - 1 - shift);
+            word[column] |= residuals[column] << filled;
         }
-    }
-    let mut bytes = [0; 2 * COLUMNS * WORD];
-    for (pair, word) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(words.as_flattened()) {
-        *pair = word.to_le_bytes();
+        if filled + width < WORD {
+            filled += width;
+            continue;
+        }
+        if let Some(out) = words.next() {
+            put_columns(&word, out);
+        }
+        for column in 0..COLUMNS {
+            // By 16 in all where nothing is left over.
+            word[column] = residuals[column] >> 1 >> (WORD - 1 - filled);
+        }
+        filled = filled + width - WORD;
     }
     out.extend_from_slice(&bytes[..2 * COLUMNS * width]);
 }
@@ -115,6 +122,13 @@ pub(super) fn unpack(bytes: &mut &[u8], below: &Wide, out: &mut Wide) -> Result<
         }
     }
     Ok(())
+}
+
+#[inline(always)]
+fn put_columns(columns: &Columns, out: &mut [u8; 2 * COLUMNS]) {
+    for (pair, column) in out.as_chunks_mut::<2>().0.iter_mut().zip(columns) {
+        *pair = column.to_le_bytes();
+    }
 }
 
 #[inline(always)]
