@@ -47,10 +47,11 @@ impl Needs {
         self.fixed + 2 * self.observation
     }
 
-    /// What spares it from putting anything aside.
+    /// What spares it from putting anything aside: room for all, and to pack them, as is asked of it at each one.
     #[must_use]
     pub const fn most(&self, depth: usize) -> usize {
-        self.fixed + depth * self.observation
+        let loose = depth * self.observation;
+        self.fixed + loose + loose.div_ceil(PACKED)
     }
 }
 
