@@ -120,11 +120,12 @@ fn a_corrupt_partial_or_composite_is_made_again() {
     let (world, whole, _) = world_with_mosaic();
     let store = world.path("out/.store");
     for (what, damage) in DAMAGE {
-        // Three partials: two of one sub-tile, say, and one of another; what is made of them is gone.
+        // Three partials: two of one sub-tile, say, and one of another; what is made of them is gone, and the cores,
+        // which would spare reading them.
         let partials = of(&store, &["partial"]);
         [0, 1, partials.len() - 1].iter().for_each(|index| damage(&partials[*index]));
         let downstream = of(&store, &["composite", "mosaic", "quicklook"]).len() as u64;
-        remove(&store, &["composite", "mosaic", "quicklook"]);
+        remove(&store, &["core", "composite", "mosaic", "quicklook"]);
         let report = world.run("out", &monthly(), &[]).complete();
         assert_eq!(tasks(&report)[0], 3 + downstream, "{what} partial");
         assert_same(what, &rasters(&world.mosaic("out")), &whole);
