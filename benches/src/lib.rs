@@ -95,7 +95,7 @@ impl Random {
         let bits = self.next();
         let sum: u64 = (0..4).map(|byte| (bits >> (8 * byte)) & 0xFF).sum();
         let gauss = (sum as f32 - 510.0) / 148.0;
-        if (bits >> 32) % 100 == 0 { gauss + 40.0 } else { gauss }
+        if (bits >> 32).is_multiple_of(100) { gauss + 40.0 } else { gauss }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Properties of masks, partials and folding: however the observations are cut up, the median is that of them all.
+#![allow(clippy::unwrap_used)]
 
 use mosaic::accumulate::{Observation, Observations};
 use mosaic::bits::Bits;

@@ -112,11 +112,11 @@ impl<'a> Core<'a> {
         let (first, end, counts) = self.rows(quarter);
         let (mut low, mut high) = (Row::of(u16::MAX), Row::of(0));
         for (slot, values) in (0..).zip(&self.slots) {
-            let values = values.quarter(quarter);
+            let values = Row(*values.quarter(quarter));
             for lane in 0..LANES {
                 let known = mask(first.0[lane] <= slot) & mask(slot < end.0[lane]);
-                low.0[lane] = low.0[lane].min(values[lane] | !known);
-                high.0[lane] = high.0[lane].max(values[lane] & known);
+                low.0[lane] = low.0[lane].min(values.0[lane] | !known);
+                high.0[lane] = high.0[lane].max(values.0[lane] & known);
             }
         }
         for lane in 0..LANES {

@@ -7,6 +7,10 @@
 //!
 //! A plane is sixteen rows of sixteen values. The residuals of a column follow each other in a column of `width`
 //! words of 16 bits, the lowest bits first: so sixteen columns are shifted alike, whatever the width.
+//!
+//! What lost, in bits for each clear value of a month of B02 / B08: 64 values and widths in steps of four, which fit
+//! four rows of sixteen, 9.3 / 12.3; 128 and even widths, 9.6 / 11.5; 1,024, a whole row, 10.8 / 12.2. This is
+//! 9.5 / 11.1. (64 values of any width would be 8.5 / 10.2, but in columns too narrow for vectors.)
 
 use super::BadPack;
 
