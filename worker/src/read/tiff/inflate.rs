@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn a_part_is_the_front_of_the_whole() {
         let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
-        let bytes: Vec<u8> = (0..600_000).map(|i: u32| if i / 5000 % 3 == 0 { 7 } else { noise(i % 70_000) }).collect();
+        let bytes: Vec<u8> =
+            (0..600_000).map(|i: u32| if (i / 5000).is_multiple_of(3) { 7 } else { noise(i % 70_000) }).collect();
         let mut inflater = Decompressor::new();
         for level in [0, 1, 6, 12] {
             let stored = deflate(&bytes, level);
