@@ -14,7 +14,7 @@ pub struct Division {
 }
 
 /// What the program and its libraries take before any task: code, PROJ's database, gRPC, threads.
-const PROGRAM: u64 = 72 << 20;
+const PROGRAM: u64 = 96 << 20;
 /// Less than this is not enough for one task of four bands.
 const LEAST: u64 = 192 << 20;
 
