@@ -38,11 +38,12 @@ impl Cluster {
                 tracing::error!(%error, "the coordinator's services ended");
             }
         });
-        let pool = worker::pool(workers)?;
+        // One for all: what one worker has learnt of a file or of a plan, the others need not ask again.
+        let executor = Arc::new(Executor::new(store, memory, worker::pool(workers)?));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
         for number in 0..workers {
             let channel = cluster.channel().await?;
-            let executor = Arc::new(Executor::new(store.clone(), Arc::clone(&memory), Arc::clone(&pool)));
+            let executor = Arc::clone(&executor);
             let settings = agent::Settings { worker_id: format!("worker-{number}"), slots: 1 };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {

@@ -3,6 +3,8 @@
 //! Row-major, 64 pixels to a word, the first pixel in the lowest bit. Bits past the last pixel are always zero, so
 //! that counting and comparing need no care for the tail.
 
+use std::ops::Range;
+
 use crate::flags;
 
 /// A row-major bit mask of `len` pixels.
@@ -161,14 +163,18 @@ impl Bits {
         self.words.iter().any(|&w| w != 0)
     }
 
-    /// Whether any pixel is set in columns `x0..x0 + w` and rows `y0..y0 + h` of an image `stride` pixels wide.
+    /// The rows, from the first to the last, in which a pixel is set, of columns `x0..x0 + w` and rows `y0..y0 + h` of
+    /// an image `stride` pixels wide; an empty range where none is.
     ///
     /// # Panics
     /// Where the window passes the image's right or lower edge.
     #[must_use]
-    pub fn any_in_window(&self, x0: usize, y0: usize, w: usize, h: usize, stride: usize) -> bool {
+    pub fn rows_in_window(&self, x0: usize, y0: usize, w: usize, h: usize, stride: usize) -> Range<usize> {
         assert!(x0 + w <= stride, "columns {x0}..{} of {stride}", x0 + w);
-        (y0..y0 + h).any(|y| self.view(y * stride + x0, w).any())
+        let any = |y: &usize| self.view(y * stride + x0, w).any();
+        let mut rows = y0..y0 + h;
+        let first = rows.find(any).unwrap_or(y0 + h);
+        first..rows.rfind(any).map_or(first + usize::from(first < y0 + h), |last| last + 1)
     }
 
     /// The positions of the set pixels, ascending.

@@ -180,10 +180,13 @@ proptest! {
 #[test]
 fn windows_of_a_mask() {
     let mut bits = Bits::zeros(10 * 13);
-    assert!(!bits.any_in_window(0, 0, 10, 13, 10));
+    assert_eq!(bits.rows_in_window(0, 0, 10, 13, 10), 13..13);
     bits.set(4 * 10 + 9, true);
-    assert!(bits.get(49) && bits.any() && bits.any_in_window(9, 4, 1, 1, 10) && bits.any_in_window(5, 0, 5, 5, 10));
-    assert!(!bits.any_in_window(0, 0, 9, 13, 10) && !bits.any_in_window(0, 5, 10, 8, 10));
+    assert!(bits.get(49) && bits.any());
+    assert_eq!((bits.rows_in_window(9, 4, 1, 1, 10), bits.rows_in_window(5, 0, 5, 5, 10)), (4..5, 4..5));
+    assert!(bits.rows_in_window(0, 0, 9, 13, 10).is_empty() && bits.rows_in_window(0, 5, 10, 8, 10).is_empty());
+    [2 * 10 + 3, 7 * 10, 11 * 10 + 5].into_iter().for_each(|pixel| bits.set(pixel, true));
+    assert_eq!((bits.rows_in_window(0, 0, 10, 13, 10), bits.rows_in_window(4, 1, 6, 12, 10)), (2..12, 4..12));
     assert_eq!(Bits::from_words(3, vec![8]), None);
     assert_eq!(Bits::from_words(64, vec![0, 0]), None);
 }

@@ -83,6 +83,18 @@ pub enum Row<'a> {
     F64(&'a [f64]),
 }
 
+impl Row<'_> {
+    /// The first so many samples.
+    #[must_use]
+    pub fn first(&self, width: usize) -> Self {
+        match self {
+            Self::U16(samples) => Self::U16(&samples[..width]),
+            Self::F32(samples) => Self::F32(&samples[..width]),
+            Self::F64(samples) => Self::F64(&samples[..width]),
+        }
+    }
+}
+
 /// Takes the rows of a block, one after the other: the row within the block, and its samples.
 pub type Rows<'a> = dyn FnMut(usize, Row<'_>) + 'a;
 

@@ -103,8 +103,8 @@ impl<'a> Observer<'a> {
                 return Ok(None);
             }
             let mut plane = vec![0; self.pixels()];
-            self.read_band(raster.as_mut(), &lookup, &clear, &mut plane)?;
-            clear.and(&Bits::nonzero(&plane));
+            let data = self.read_band(raster.as_mut(), &lookup, &clear, &mut plane)?;
+            clear.and(&data);
             mosaic::mask::harmonise(&mut plane, scene.offset);
             values.push(plane);
         }
@@ -143,25 +143,26 @@ impl<'a> Observer<'a> {
         Ok((raster, lookup))
     }
 
-    /// DN of the wanted pixels; 0 where there is no data.
+    /// Puts the DN of the wanted pixels into the plane; which of them have data.
     fn read_band(
         &mut self,
         raster: &mut dyn Raster,
         lookup: &Lookup,
         wanted: &Bits,
         plane: &mut [u16],
-    ) -> Result<(), ReadError> {
+    ) -> Result<Bits, ReadError> {
+        let mut data = Bits::zeros(wanted.len());
         self.for_wanted(raster, lookup, wanted, |y, row, valid, placement| {
             // A raster's rows are of its layout's samples, which have been looked at.
             let Row::U16(samples) = row else { return };
-            match valid {
-                None => placement.put(y, samples, plane),
-                Some(valid) => {
-                    let masked = samples.iter().zip(valid).map(|(dn, valid)| if *valid { *dn } else { 0 });
-                    placement.put(y, &masked.collect::<Vec<_>>(), plane);
-                }
+            let mut has_data = Bits::nonzero(samples);
+            if let Some(valid) = valid {
+                has_data.and(&Bits::from_pixels(valid, |valid| valid));
             }
-        })
+            placement.put(y, samples, plane);
+            placement.set(y, &has_data, &mut data);
+        })?;
+        Ok(data)
     }
 
     fn open(&mut self, file: &SourceFile, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {

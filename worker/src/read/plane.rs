@@ -11,14 +11,14 @@ use super::lookup::{Lookup, OUTSIDE};
 /// The working pixels that take their value from one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taker {
-    /// A rectangle of working pixels.
+    /// A rectangle of working pixels, from the first row that has a wanted one to the last.
     Window {
         /// Working columns.
         columns: Range<usize>,
         /// Working rows.
         rows: Range<usize>,
     },
-    /// Single working pixels, row-major indices, in order of the source's rows.
+    /// Single wanted pixels, row-major indices, in order of the source's rows.
     Pixels(Vec<usize>),
 }
 
@@ -32,9 +32,9 @@ pub fn wanted_blocks(lookup: &Lookup, source: &Layout, wanted: &Bits, width: usi
             let mut blocks = Vec::new();
             for (y, rows) in runs(rows, bh) {
                 for (x, columns) in &across {
-                    if wanted.any_in_window(columns.start, rows.start, columns.len(), rows.len(), width) {
-                        let taker = Taker::Window { columns: columns.clone(), rows: rows.clone() };
-                        blocks.push((Block { x: *x, y }, taker));
+                    let rows = wanted.rows_in_window(columns.start, rows.start, columns.len(), rows.len(), width);
+                    if !rows.is_empty() {
+                        blocks.push((Block { x: *x, y }, Taker::Window { columns: columns.clone(), rows }));
                     }
                 }
             }

@@ -213,15 +213,12 @@ impl Decode for Tiff {
             return Err(self.broken(block, format_args!("{} bytes, not {least}", raw.len())));
         }
         for (y, raw) in rows.clone().zip(raw.chunks_exact(stride).skip(rows.start)) {
-            match sample {
-                StoredSample::U8 { differences } => predictor::u8s(raw, *differences, u16s),
-                StoredSample::U16 { differences } => predictor::u16s(raw, *differences, u16s),
-                StoredSample::F32 { bytes_apart } => predictor::f32s(raw, *bytes_apart, bytes, f32s),
-            }
-            match sample {
-                StoredSample::F32 { .. } => each(y, Row::F32(&f32s[..width])),
-                _ => each(y, Row::U16(&u16s[..width])),
-            }
+            let row = match *sample {
+                StoredSample::U8 { differences } => Row::U16(predictor::u8s(raw, differences, u16s)),
+                StoredSample::U16 { differences } => Row::U16(predictor::u16s(raw, differences, u16s)),
+                StoredSample::F32 { bytes_apart } => Row::F32(predictor::f32s(raw, bytes_apart, bytes, f32s)),
+            };
+            each(y, row.first(width));
         }
         Ok(())
     }

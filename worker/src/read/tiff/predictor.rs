@@ -5,50 +5,55 @@
 //! their own, and only their total waits for those before.
 
 /// 8-bit samples as u16.
-pub(super) fn u8s(raw: &[u8], differences: bool, out: &mut Vec<u16>) {
+pub(super) fn u8s<'a>(raw: &[u8], differences: bool, out: &'a mut Vec<u16>) -> &'a [u16] {
     let mut sum = 0_u8;
     out.clear();
     out.extend(raw.iter().map(|&byte| {
         sum = if differences { sum.wrapping_add(byte) } else { byte };
         u16::from(sum)
     }));
+    out
 }
 
 /// 16-bit samples.
-pub(super) fn u16s(raw: &[u8], differences: bool, out: &mut Vec<u16>) {
+pub(super) fn u16s<'a>(raw: &[u8], differences: bool, out: &'a mut Vec<u16>) -> &'a [u16] {
     out.resize(raw.len() / 2, 0);
-    for (sample, bytes) in out.iter_mut().zip(raw.as_chunks::<2>().0) {
-        *sample = u16::from_le_bytes(*bytes);
-    }
     if differences {
-        wide::sum_u16(out);
+        wide::sum_u16(raw, out);
+    } else {
+        out.iter_mut().zip(samples(raw)).for_each(|(out, sample)| *out = sample);
     }
+    out
 }
 
 /// 32-bit floating-point samples. `bytes` is room to work in.
-pub(super) fn f32s(raw: &[u8], bytes_apart: bool, bytes: &mut Vec<u8>, out: &mut Vec<f32>) {
+pub(super) fn f32s<'a>(raw: &[u8], bytes_apart: bool, bytes: &mut Vec<u8>, out: &'a mut Vec<f32>) -> &'a [f32] {
     out.resize(raw.len() / 4, 0.0);
-    if !bytes_apart {
-        for (sample, bytes) in out.iter_mut().zip(raw.as_chunks::<4>().0) {
-            *sample = f32::from_le_bytes(*bytes);
-        }
-        return;
+    if bytes_apart {
+        bytes.resize(raw.len(), 0);
+        wide::sum_u8(raw, bytes);
+        wide::join(bytes, out);
+    } else {
+        let samples = raw.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        out.iter_mut().zip(samples).for_each(|(out, sample)| *out = sample);
     }
-    bytes.resize(raw.len(), 0);
-    bytes.copy_from_slice(raw);
-    wide::sum_u8(bytes);
-    wide::join(bytes, out);
+    out
 }
 
 /// The rest of a running sum, one by one.
 macro_rules! sum_rest {
-    ($values:expr, $sum:expr) => {{
+    ($values:expr, $out:expr, $sum:expr) => {{
         let mut sum = $sum;
-        for value in $values {
+        for (value, out) in $values.zip($out) {
             sum = value.wrapping_add(sum);
-            *value = sum;
+            *out = sum;
         }
     }};
+}
+
+/// Little-endian samples.
+fn samples(raw: &[u8]) -> impl Iterator<Item = u16> {
+    raw.as_chunks::<2>().0.iter().map(|bytes| u16::from_le_bytes(*bytes))
 }
 
 /// Each sample from its four bytes, which lie a quarter of the row apart, the highest first.
@@ -67,7 +72,7 @@ mod wide {
         _mm_unpacklo_epi8, _mm_unpacklo_epi16,
     };
 
-    use super::join_rest;
+    use super::{join_rest, samples};
 
     #[target_feature(enable = "sse2")]
     fn load<T, const N: usize>(values: &[T; N]) -> __m128i {
@@ -83,17 +88,17 @@ mod wide {
         unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), vector) }
     }
 
-    pub(super) fn sum_u16(values: &mut [u16]) {
+    pub(super) fn sum_u16(raw: &[u8], out: &mut [u16]) {
         // SAFETY: SSE2 is part of x86-64.
-        unsafe { sum_u16_sse2(values) }
+        unsafe { sum_u16_sse2(raw, out) }
     }
 
     #[target_feature(enable = "sse2")]
-    fn sum_u16_sse2(values: &mut [u16]) {
-        let (whole, rest) = values.as_chunks_mut::<8>();
+    fn sum_u16_sse2(raw: &[u8], out: &mut [u16]) {
+        let ((whole, rest), (out, out_rest)) = (raw.as_chunks::<16>(), out.as_chunks_mut::<8>());
         let mut before = _mm_setzero_si128();
-        for eight in &mut *whole {
-            let x = load(eight);
+        for (sixteen, eight) in whole.iter().zip(&mut *out) {
+            let x = load(sixteen);
             let x = _mm_add_epi16(x, _mm_slli_si128::<2>(x));
             let x = _mm_add_epi16(x, _mm_slli_si128::<4>(x));
             let x = _mm_add_epi16(x, _mm_slli_si128::<8>(x));
@@ -101,19 +106,19 @@ mod wide {
             store(eight, _mm_add_epi16(x, before));
             before = _mm_add_epi16(before, total);
         }
-        sum_rest!(rest, whole.last().map_or(0, |eight| eight[7]));
+        sum_rest!(samples(rest), out_rest, out.last().map_or(0, |eight| eight[7]));
     }
 
-    pub(super) fn sum_u8(values: &mut [u8]) {
+    pub(super) fn sum_u8(raw: &[u8], out: &mut [u8]) {
         // SAFETY: SSE2 is part of x86-64.
-        unsafe { sum_u8_sse2(values) }
+        unsafe { sum_u8_sse2(raw, out) }
     }
 
     #[target_feature(enable = "sse2")]
-    fn sum_u8_sse2(values: &mut [u8]) {
-        let (whole, rest) = values.as_chunks_mut::<16>();
+    fn sum_u8_sse2(raw: &[u8], out: &mut [u8]) {
+        let ((whole, rest), (out, out_rest)) = (raw.as_chunks::<16>(), out.as_chunks_mut::<16>());
         let mut before = _mm_setzero_si128();
-        for sixteen in &mut *whole {
+        for (sixteen, summed) in whole.iter().zip(&mut *out) {
             let x = load(sixteen);
             let x = _mm_add_epi8(x, _mm_slli_si128::<1>(x));
             let x = _mm_add_epi8(x, _mm_slli_si128::<2>(x));
@@ -122,10 +127,10 @@ mod wide {
             let last = _mm_srli_si128::<15>(x);
             let last = _mm_unpacklo_epi8(last, last);
             let total = _mm_shuffle_epi32::<0>(_mm_unpacklo_epi16(last, last));
-            store(sixteen, _mm_add_epi8(x, before));
+            store(summed, _mm_add_epi8(x, before));
             before = _mm_add_epi8(before, total);
         }
-        sum_rest!(rest, whole.last().map_or(0, |sixteen| sixteen[15]));
+        sum_rest!(rest.iter(), out_rest, out.last().map_or(0, |sixteen| sixteen[15]));
     }
 
     pub(super) fn join(bytes: &[u8], out: &mut [f32]) {
@@ -158,14 +163,14 @@ mod wide {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod wide {
-    use super::join_rest;
+    use super::{join_rest, samples};
 
-    pub(super) fn sum_u16(values: &mut [u16]) {
-        sum_rest!(values, 0_u16);
+    pub(super) fn sum_u16(raw: &[u8], out: &mut [u16]) {
+        sum_rest!(samples(raw), out, 0_u16);
     }
 
-    pub(super) fn sum_u8(values: &mut [u8]) {
-        sum_rest!(values, 0_u8);
+    pub(super) fn sum_u8(raw: &[u8], out: &mut [u8]) {
+        sum_rest!(raw.iter(), out, 0_u8);
     }
 
     pub(super) fn join(bytes: &[u8], out: &mut [f32]) {
