@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
 use crate::ids::SystemIndex;
-use crate::kernel::{self, Added, BadPack, Layer, Pile};
+use crate::kernel::{self, BadPack, Layer, Pile};
 
 /// About how many pixels a chunk has: enough for a frame to be worth its name, few enough to hold one of each slice.
 pub const CHUNK_PIXELS: usize = 16 * 1024;
@@ -99,28 +99,47 @@ impl Middles {
     /// # Panics
     /// Where the layers are not all of `pixels` pixels.
     pub fn merge(pixels: usize, layers: &[Vec<Layer<'_>>], piles: &mut [Pile<'_>]) -> Result<Self, BadPack> {
-        let planes = || layers.iter().map(|_| vec![0; pixels]).collect::<Vec<_>>();
-        let (mut counts, mut lower, mut upper) = (vec![0; pixels], planes(), planes());
-        kernel::merge(layers, piles, &mut counts, &mut lower, &mut upper)?;
-        Ok(Self { counts, lower, upper })
+        let mut merged = Self::zeros(pixels, layers.len());
+        kernel::merge(layers, piles, merged.places())?;
+        Ok(merged)
     }
 
-    /// The middle of a core's values and the piles' together, whose core goes behind what `new` holds; without a core,
-    /// of the piles alone. None where the core does not reach: then what `new` was given means nothing.
+    /// The middle of piles together, and their core behind what `core` holds.
+    ///
+    /// # Errors
+    /// Where a pile is not as it was packed.
+    pub fn merge_to_core(
+        pixels: usize,
+        bands: usize,
+        piles: &mut [Pile<'_>],
+        core: &mut Vec<u8>,
+    ) -> Result<Self, BadPack> {
+        let mut merged = Self::zeros(pixels, bands);
+        kernel::merge_to_core(piles, merged.places(), core)?;
+        Ok(merged)
+    }
+
+    /// The middle of a core's values and the piles' together. None where the core does not reach.
     ///
     /// # Errors
     /// Where core or piles are not as they were packed.
     pub fn add(
         pixels: usize,
         bands: usize,
-        core: Option<&[u8]>,
+        core: &[u8],
         piles: &mut [Pile<'_>],
-        new: &mut Vec<u8>,
     ) -> Result<Option<Self>, BadPack> {
-        let planes = || vec![vec![0; pixels]; bands];
-        let (mut counts, mut lower, mut upper) = (vec![0; pixels], planes(), planes());
-        let added = Added { counts: &mut counts, lower: &mut lower, upper: &mut upper, core: new };
-        let reached = kernel::add(core, piles, added)?;
-        Ok(reached.then_some(Self { counts, lower, upper }))
+        let mut added = Self::zeros(pixels, bands);
+        Ok(kernel::add(core, piles, added.places())?.then_some(added))
+    }
+
+    fn zeros(pixels: usize, bands: usize) -> Self {
+        let planes = vec![vec![0; pixels]; bands];
+        Self { counts: vec![0; pixels], lower: planes.clone(), upper: planes }
+    }
+
+    fn places(&mut self) -> kernel::Middles<'_> {
+        let Self { counts, lower, upper } = self;
+        kernel::Middles { counts, lower, upper }
     }
 }

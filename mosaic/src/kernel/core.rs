@@ -1,19 +1,18 @@
 //! Cores: the ranks around the middle, kept so that observations can be added without reading the earlier ones again.
 //!
 //! ```text
-//! a core, per group of 256 pixels:   plane of counts │ per band: first slot, end of slots, plane of each slot
+//! a core, per group of 256 pixels:   plane of counts │ band 0: plane of slot 0, of slot 1, … │ band 1: …
 //! ```
 //!
-//! Slot j of a pixel with n values holds that of rank ⌊n/2⌋ - SLOTS/2 + j, from the first slot to the end of slots;
-//! the others are unknown, or there is no such rank. Unknown values are no greater than the first slot's, or no less
-//! than the last one's. So with zeros and 65535 for them the slots sort together with c values that are added, and
-//! what comes to lie between the first and the last slot's value lies at its true rank: ranks ⌊(n+c)/2⌋ - SLOTS/2 + j
-//! of the new n + c values are around the middle row, given pads that are low and high in turn, and first high where
-//! n is odd. Adding never makes the known range shorter; it only leaves the middle in time.
+//! Slot j of a pixel with n values holds that of rank ⌊n/2⌋ - SLOTS/2 + j, where there is such a rank. The values below
+//! are no greater than the least slot's, those above no less than the greatest one's. So with zeros and 65535 for slots
+//! without a rank, and pads low and high in turn, first high where n is odd, the slots sort together with c values that
+//! are added, and the middle of all n + c comes to lie in the middle. It is the true one where it lies between the
+//! least and the greatest slot: so for up to SLOTS - 2 values that are added, and for most pixels for a few more.
 
 use super::dispatch::{Job, Level};
 use super::lanes::{LANES, Row, Stack};
-use super::merge::{Pile, put};
+use super::merge::{self, Middles, Pile, Sink, put};
 use super::network::Ranks;
 use super::plane::{WIDE, Wide, pack, unpack};
 use super::{BadPack, Programs};
@@ -22,58 +21,143 @@ use super::{BadPack, Programs};
 pub const SLOTS: usize = 8;
 const HALF: u16 = (SLOTS / 2) as u16;
 
-/// What adding to a core gives: as [`super::merge`] gives it, and the core of it all.
-pub struct Added<'a> {
-    /// Values per pixel.
-    pub counts: &'a mut [u16],
-    /// Lower middle values by band.
-    pub lower: &'a mut [Vec<u16>],
-    /// Upper middle values by band.
-    pub upper: &'a mut [Vec<u16>],
-    /// The new core, put behind what this holds.
-    pub core: &'a mut Vec<u8>,
+/// The middle values of piles together, and their core behind what `core` holds.
+///
+/// # Errors
+/// Where a pile is not as it was packed.
+///
+/// # Panics
+/// Where the outputs differ in pixels or in bands.
+pub fn merge_to_core(piles: &mut [Pile<'_>], middles: Middles<'_>, core: &mut Vec<u8>) -> Result<(), BadPack> {
+    merge_to_core_at(Level::best(), piles, middles, core)
 }
 
-/// The middle of a core's values and the piles' together, and their core; without a core, of the piles alone. False
-/// where the core does not reach that far for every pixel: then what was put out means nothing.
+pub(super) fn merge_to_core_at(
+    level: Level,
+    piles: &mut [Pile<'_>],
+    middles: Middles<'_>,
+    core: &mut Vec<u8>,
+) -> Result<(), BadPack> {
+    let (pixels, none) = (middles.pixels(), vec![Vec::new(); middles.lower.len()]);
+    let programs = Programs::new(0, Ranks::Window);
+    let sink = Packer { middles, programs, counts: Wide::of(0), slots: [Wide::of(0); SLOTS], out: core };
+    merge::gather(level, pixels, &none, piles, sink)
+}
+
+/// The middle values of a core's values and the piles' together. False where the core does not reach that far for
+/// every pixel: then what was put out means nothing.
 ///
 /// # Errors
 /// Where core or piles are not as they were packed.
 ///
 /// # Panics
 /// Where the outputs differ in pixels or in bands.
-pub fn add(core: Option<&[u8]>, piles: &mut [Pile<'_>], added: Added<'_>) -> Result<bool, BadPack> {
-    add_at(Level::best(), core, piles, added)
+pub fn add(core: &[u8], piles: &mut [Pile<'_>], middles: Middles<'_>) -> Result<bool, BadPack> {
+    add_at(Level::best(), core, piles, middles)
 }
 
 pub(super) fn add_at(
     level: Level,
-    core: Option<&[u8]>,
+    core: &[u8],
     piles: &mut [Pile<'_>],
-    added: Added<'_>,
+    middles: Middles<'_>,
 ) -> Result<bool, BadPack> {
-    let pixels = added.counts.len();
-    assert_eq!(added.lower.len(), added.upper.len(), "outputs of different bands");
-    let planes = added.lower.iter().chain(&*added.upper);
-    assert!(planes.into_iter().all(|plane| plane.len() == pixels), "outputs that are not of {pixels} pixels");
+    middles.pixels();
     let mut result = Ok(true);
-    level.run(Add { core: core.map(Core::new), piles, added, new: Core::new(&[]), result: &mut result });
+    level.run(Add { core: Core::new(core), piles, middles, result: &mut result });
     result
+}
+
+/// All ones or zero: what vectors compare to.
+#[inline(always)]
+const fn mask(yes: bool) -> u16 {
+    if yes { u16::MAX } else { 0 }
+}
+
+/// The first slot of a pixel with so many values that holds a rank, and the one after the last.
+#[inline(always)]
+const fn slots_of(count: u16) -> (u16, u16) {
+    let half = count / 2;
+    (HALF.saturating_sub(half), HALF.saturating_add(count - half))
+}
+
+/// The middle values of 64 pixels, given the row below the middle and that above.
+#[inline(always)]
+fn middle(counts: &Row, below: &Row, above: &Row) -> (Row, Row) {
+    let (mut lower, mut upper) = (Row::of(0), Row::of(0));
+    for lane in 0..LANES {
+        let (any, odd) = (mask(counts.0[lane] != 0), mask(counts.0[lane] & 1 == 1));
+        lower.0[lane] = ((above.0[lane] & odd) | (below.0[lane] & !odd)) & any;
+        upper.0[lane] = above.0[lane] & any;
+    }
+    (lower, upper)
+}
+
+/// Packs cores.
+struct Packer<'a> {
+    middles: Middles<'a>,
+    programs: Programs,
+    counts: Wide,
+    slots: [Wide; SLOTS],
+    out: &'a mut Vec<u8>,
+}
+
+impl Sink for Packer<'_> {
+    const RANKS: Ranks = Ranks::Window;
+
+    #[inline(always)]
+    fn group(&mut self, start: usize, counts: &Wide) {
+        self.counts = *counts;
+        put(&mut self.middles.counts[start..], &counts.0);
+        pack(counts, &Wide::of(0), &Wide::of(1), 0, self.out);
+        // Pixels past the last one have no values.
+        self.slots = [Wide::of(0); SLOTS];
+    }
+
+    #[inline(always)]
+    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack) {
+        stack.even();
+        let depth = stack.rows().len();
+        stack.apply(self.programs.of(depth));
+        let counts = Row(*self.counts.quarter(quarter));
+        let mut below = Row::of(0);
+        for (slot, values) in self.slots.iter_mut().enumerate() {
+            let row = (depth / 2 + slot).checked_sub(SLOTS / 2).and_then(|at| stack.rows().get(at));
+            let row = row.copied().unwrap_or(Row::of(0));
+            let at = slot as u16;
+            for lane in 0..LANES {
+                let (from, upto) = slots_of(counts.0[lane]);
+                let is_rank = mask(at >= from) & mask(at < upto);
+                // What is no rank repeats what is below it: it takes no bits.
+                below.0[lane] = (row.0[lane] & is_rank) | (below.0[lane] & !is_rank);
+            }
+            *values.quarter_mut(quarter) = below.0;
+        }
+        let slot = |slot: usize| Row(*self.slots[slot].quarter(quarter));
+        let found = middle(&counts, &slot(SLOTS / 2 - 1), &slot(SLOTS / 2));
+        self.middles.put(band, start + LANES * quarter, &found);
+    }
+
+    #[inline(always)]
+    fn band(&mut self) {
+        let mut below = &Wide::of(0);
+        for slot in &self.slots {
+            pack(slot, below, &Wide::of(1), 0, self.out);
+            below = slot;
+        }
+    }
 }
 
 /// A group of a core; the bytes are those that follow it.
 struct Core<'a> {
     bytes: &'a [u8],
     counts: Wide,
-    first: Wide,
-    end: Wide,
     slots: [Wide; SLOTS],
 }
 
 impl<'a> Core<'a> {
     const fn new(bytes: &'a [u8]) -> Self {
-        let none = Wide::of(0);
-        Self { bytes, counts: none, first: none, end: none, slots: [none; SLOTS] }
+        Self { bytes, counts: Wide::of(0), slots: [Wide::of(0); SLOTS] }
     }
 
     #[inline(always)]
@@ -83,8 +167,6 @@ impl<'a> Core<'a> {
 
     #[inline(always)]
     fn next_band(&mut self) -> Result<(), BadPack> {
-        unpack(&mut self.bytes, &Wide::of(0), &mut self.first)?;
-        unpack(&mut self.bytes, &self.first, &mut self.end)?;
         let mut below = &Wide::of(0);
         for slot in &mut self.slots {
             unpack(&mut self.bytes, below, slot)?;
@@ -93,72 +175,38 @@ impl<'a> Core<'a> {
         Ok(())
     }
 
+    /// Puts 64 pixels into the stack, slots without a rank as the least and the greatest of values. Between which
+    /// values all is known: from the first slot on, or from 0 where there is nothing below it, and so upwards.
     #[inline(always)]
-    fn pack_band(&self, out: &mut Vec<u8>) {
-        let (none, all) = (Wide::of(0), Wide::of(1));
-        pack(&self.first, &none, &all, 0, out);
-        pack(&self.end, &self.first, &all, 0, out);
-        let mut below = &none;
-        for slot in &self.slots {
-            pack(slot, below, &all, 0, out);
-            below = slot;
-        }
-    }
-
-    /// Between which values a quarter's pixels are wholly known: from the first slot on, or from 0 where nothing is
-    /// below it, and so upwards.
-    #[inline(always)]
-    fn bounds(&self, quarter: usize) -> (Row, Row) {
-        let (first, end, counts) = self.rows(quarter);
-        let (mut low, mut high) = (Row::of(u16::MAX), Row::of(0));
-        for (slot, values) in (0..).zip(&self.slots) {
-            let values = Row(*values.quarter(quarter));
-            for lane in 0..LANES {
-                let known = mask(first.0[lane] <= slot) & mask(slot < end.0[lane]);
-                low.0[lane] = low.0[lane].min(values.0[lane] | !known);
-                high.0[lane] = high.0[lane].max(values.0[lane] & known);
-            }
-        }
-        for lane in 0..LANES {
-            let half = counts.0[lane] / 2;
-            low.0[lane] &= !mask(half.saturating_add(first.0[lane]) <= HALF);
-            high.0[lane] |= mask(end.0[lane] >= HALF.saturating_add(counts.0[lane] - half));
-        }
-        (low, high)
-    }
-
-    /// First slots, ends and counts of 64 pixels.
-    #[inline(always)]
-    fn rows(&self, quarter: usize) -> (Row, Row, Row) {
-        let row = |wide: &Wide| Row(*wide.quarter(quarter));
-        (row(&self.first), row(&self.end), row(&self.counts))
-    }
-
-    /// Puts the slots into the stack, unknown ones as the least and the greatest of values.
-    #[inline(always)]
-    fn push(&self, quarter: usize, stack: &mut Stack) {
-        let (first, end, _) = self.rows(quarter);
+    fn push(&self, quarter: usize, stack: &mut Stack) -> (Row, Row) {
+        let counts = self.counts.quarter(quarter);
+        let (mut low, mut high) = (Row::of(0), Row::of(u16::MAX));
         for (slot, values) in (0..).zip(&self.slots) {
             let mut row = Row(*values.quarter(quarter));
             for lane in 0..LANES {
-                row.0[lane] = (row.0[lane] | mask(slot >= end.0[lane])) & !mask(slot < first.0[lane]);
+                let (from, upto) = slots_of(counts[lane]);
+                row.0[lane] = (row.0[lane] | mask(slot >= upto)) & !mask(slot < from);
             }
             stack.push(&row);
+            // A slot without a rank is one past all that there are.
+            if slot == 0 {
+                low = row;
+            }
+            high = row;
         }
+        for lane in 0..LANES {
+            // The outermost slots' ranks may be the outermost of all.
+            low.0[lane] &= mask(counts[lane] / 2 > HALF);
+            high.0[lane] |= mask(counts[lane] - counts[lane] / 2 <= HALF);
+        }
+        (low, high)
     }
 }
 
-/// All ones or zero: what vectors compare to.
-#[inline(always)]
-const fn mask(yes: bool) -> u16 {
-    if yes { u16::MAX } else { 0 }
-}
-
 struct Add<'a, 'b, 'c> {
-    core: Option<Core<'a>>,
+    core: Core<'a>,
     piles: &'a mut [Pile<'b>],
-    added: Added<'c>,
-    new: Core<'static>,
+    middles: Middles<'c>,
     result: &'a mut Result<bool, BadPack>,
 }
 
@@ -167,15 +215,14 @@ impl Job for Add<'_, '_, '_> {
     fn run(mut self) {
         let mut stack = Stack::new(0, Ranks::Window);
         let mut programs = Programs::new(0, Ranks::Window);
-        for group in 0..self.added.counts.len().div_ceil(WIDE) {
+        for group in 0..self.middles.counts.len().div_ceil(WIDE) {
             let reached = self.group(group * WIDE, &mut stack, &mut programs);
             if reached != Ok(true) {
                 *self.result = reached;
                 return;
             }
         }
-        let rest = self.core.iter().map(|core| core.bytes).chain(self.piles.iter().map(Pile::rest));
-        if rest.into_iter().any(|bytes| !bytes.is_empty()) {
+        if !self.core.bytes.is_empty() || self.piles.iter().any(|pile| !pile.rest().is_empty()) {
             *self.result = Err(BadPack::Long);
         }
     }
@@ -185,57 +232,45 @@ impl Add<'_, '_, '_> {
     /// One group of pixels; whether the core reaches.
     #[inline(always)]
     fn group(&mut self, start: usize, stack: &mut Stack, programs: &mut Programs) -> Result<bool, BadPack> {
-        self.new.counts = Wide::of(0);
-        if let Some(core) = &mut self.core {
-            core.next_group()?;
-            self.new.counts = core.counts;
-        }
-        let mut rows = SLOTS + 1;
+        self.core.next_group()?;
+        let (mut counts, mut rows) = (self.core.counts, SLOTS + 1);
         for pile in &mut *self.piles {
             rows += pile.next_group()?;
-            pile.add_counts(&mut self.new.counts);
+            pile.add_counts(&mut counts);
         }
         stack.reserve(rows);
-        put(&mut self.added.counts[start..], &self.new.counts.0);
-        pack(&self.new.counts, &Wide::of(0), &Wide::of(1), 0, self.added.core);
-        for band in 0..self.added.lower.len() {
-            if let Some(core) = &mut self.core {
-                core.next_band()?;
-            }
+        put(&mut self.middles.counts[start..], &counts.0);
+        for band in 0..self.middles.lower.len() {
+            self.core.next_band()?;
             for pile in &mut *self.piles {
                 pile.next_band()?;
             }
-            let mut reaches = true;
-            for quarter in 0..WIDE / LANES {
-                let bounds = self.sorted(quarter, stack, programs);
-                reaches &= self.take(quarter, stack, &bounds);
-                let (lower, upper) = self.middle(quarter);
-                let at = start + LANES * quarter;
-                put(self.added.lower[band].get_mut(at..).unwrap_or_default(), &lower.0);
-                put(self.added.upper[band].get_mut(at..).unwrap_or_default(), &upper.0);
+            for quarter in 0..(self.middles.counts.len() - start).min(WIDE).div_ceil(LANES) {
+                let (low, high) = self.sorted(quarter, stack, programs);
+                let counts = Row(*counts.quarter(quarter));
+                let at = stack.rows().len() / 2;
+                let (below, above) = (stack.rows()[at - 1], stack.rows()[at]);
+                let (lower, upper) = middle(&counts, &below, &above);
+                let mut short = 0;
+                for lane in 0..LANES {
+                    let is_known = mask(lower.0[lane] >= low.0[lane]) & mask(upper.0[lane] <= high.0[lane]);
+                    short |= mask(counts.0[lane] != 0) & !is_known;
+                }
+                if short != 0 {
+                    return Ok(false);
+                }
+                self.middles.put(band, start + LANES * quarter, &(lower, upper));
             }
-            if !reaches {
-                return Ok(false);
-            }
-            self.new.pack_band(self.added.core);
         }
         Ok(true)
     }
 
-    /// Sorts 64 pixels as far as the slots need; between which values all is known.
+    /// Sorts 64 pixels as far as the middle needs; between which values all is known.
     #[inline(always)]
     fn sorted(&self, quarter: usize, stack: &mut Stack, programs: &mut Programs) -> (Row, Row) {
-        let mut bounds = (Row::of(0), Row::of(u16::MAX));
-        let mut pad = Row::of(0);
-        if let Some(core) = &self.core {
-            bounds = core.bounds(quarter);
-            let counts = core.counts.quarter(quarter);
-            pad.0.iter_mut().zip(counts).for_each(|(pad, count)| *pad = mask(count % 2 == 1));
-        }
-        stack.restart(pad);
-        if let Some(core) = &self.core {
-            core.push(quarter, stack);
-        }
+        let counts = self.core.counts.quarter(quarter);
+        stack.restart(Row(counts.map(|count| mask(count % 2 == 1))));
+        let bounds = self.core.push(quarter, stack);
         for pile in &*self.piles {
             pile.push(quarter, stack);
         }
@@ -243,63 +278,5 @@ impl Add<'_, '_, '_> {
         let depth = stack.rows().len();
         stack.apply(programs.of(depth));
         bounds
-    }
-
-    /// Takes the slots of 64 pixels out of the sorted stack; whether the middle is known everywhere.
-    #[inline(always)]
-    fn take(&mut self, quarter: usize, stack: &mut Stack, (low, high): &(Row, Row)) -> bool {
-        let counts = Row(*self.new.counts.quarter(quarter));
-        let middle = stack.rows().len() / 2;
-        let below = (SLOTS / 2).saturating_sub(middle);
-        let rows = &stack.rows()[middle.saturating_sub(SLOTS / 2)..];
-        let (mut from, mut upto) = (Row::of(0), Row::of(0));
-        for lane in 0..LANES {
-            let half = counts.0[lane] / 2;
-            (from.0[lane], upto.0[lane]) = (HALF.saturating_sub(half), HALF.saturating_add(counts.0[lane] - half));
-        }
-        let (mut first, mut known_slots, mut carried) = (Row::of(0), Row::of(0), Row::of(0));
-        for slot in 0..SLOTS {
-            let row = slot.checked_sub(below).and_then(|at| rows.get(at)).copied().unwrap_or(Row::of(0));
-            let at = slot as u16;
-            for lane in 0..LANES {
-                let is_rank = mask(at >= from.0[lane]) & mask(at < upto.0[lane]);
-                let known = is_rank & mask(row.0[lane] >= low.0[lane]) & mask(row.0[lane] <= high.0[lane]);
-                // What is unknown repeats what is below it: it takes no bits.
-                carried.0[lane] = (row.0[lane] & known) | (carried.0[lane] & !known);
-                known_slots.0[lane] = known_slots.0[lane].wrapping_sub(known);
-                first.0[lane] += mask(known_slots.0[lane] == 0) & 1;
-            }
-            *self.new.slots[slot].quarter_mut(quarter) = carried.0;
-        }
-        let mut end = known_slots;
-        end.0.iter_mut().zip(first.0).for_each(|(end, first)| *end += first);
-        let mut short = Row::of(0);
-        for lane in 0..LANES {
-            // Of an odd number of values the middle is one slot, of an even number it is two.
-            let needs = HALF - 1 + (counts.0[lane] & 1);
-            short.0[lane] = mask(first.0[lane] > needs) | mask(end.0[lane] <= HALF);
-        }
-        // Of no values none is unknown.
-        let (none, any) = (Row::of(HALF), Row::above(&counts, 0));
-        let (first, end) = (Row::select(&any, &first, &none), Row::select(&any, &end, &none));
-        short = Row::select(&any, &short, &Row::of(0));
-        *self.new.first.quarter_mut(quarter) = first.0;
-        *self.new.end.quarter_mut(quarter) = end.0;
-        short.0.iter().fold(0, |all, &short| all | short) == 0
-    }
-
-    /// The middle values of 64 pixels.
-    #[inline(always)]
-    fn middle(&self, quarter: usize) -> (Row, Row) {
-        let row = |wide: &Wide| Row(*wide.quarter(quarter));
-        let counts = row(&self.new.counts);
-        let (below, mut upper) = (row(&self.new.slots[SLOTS / 2 - 1]), row(&self.new.slots[SLOTS / 2]));
-        let mut lower = upper;
-        for lane in 0..LANES {
-            let (any, odd) = (mask(counts.0[lane] != 0), mask(counts.0[lane] & 1 == 1));
-            lower.0[lane] = ((lower.0[lane] & odd) | (below.0[lane] & !odd)) & any;
-            upper.0[lane] &= any;
-        }
-        (lower, upper)
     }
 }

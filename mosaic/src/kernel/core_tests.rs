@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
-use super::core::add_at;
+use super::core::{add_at, merge_to_core_at};
 use super::tests::{Pixels, sorted, stack, with_layers};
+use super::merge::Middles;
 use super::*;
 
 const BANDS: usize = 2;
@@ -10,18 +11,17 @@ struct Out {
     counts: Vec<u16>,
     lower: Vec<Vec<u16>>,
     upper: Vec<Vec<u16>>,
-    core: Vec<u8>,
 }
 
 impl Out {
-    fn added(&mut self) -> Added<'_> {
-        let Self { counts, lower, upper, core } = self;
-        Added { counts, lower, upper, core }
+    fn middles(&mut self) -> Middles<'_> {
+        let Self { counts, lower, upper } = self;
+        Middles { counts, lower, upper }
     }
 
     fn new(pixels: usize) -> Self {
         let planes = || vec![vec![7; pixels]; BANDS];
-        Self { counts: vec![7; pixels], lower: planes(), upper: planes(), core: Vec::new() }
+        Self { counts: vec![7; pixels], lower: planes(), upper: planes() }
     }
 }
 
@@ -43,80 +43,96 @@ fn check(found: &Out, stack: &Pixels, pixels: usize) {
     }
 }
 
-/// Adds slice after slice, at every level; how often the core reached, and how often it did not.
-fn check_additions(stack: &Pixels, pixels: usize, slices: &[usize]) -> (usize, usize) {
+/// Makes a core of the first dates and adds some of the next ones to it, at every level: how many of the additions
+/// the core reached.
+fn check_additions(stack: &Pixels, pixels: usize, first: usize, added: &[usize]) -> usize {
     let most = stack.len() as u16;
-    let (mut reached, mut missed) = (0, 0);
+    let (before, after) = stack.split_at(first);
+    let whole = packed(&before.to_vec(), pixels);
+    let mut reached = 0;
     for &level in Level::ALL.iter().filter(|level| level.is_available()) {
-        let mut core: Option<Vec<u8>> = None;
-        let mut upto = 0;
-        for &dates in slices {
-            let from = upto;
-            upto = stack.len().min(upto + dates);
-            let seen = stack[..upto].to_vec();
-            let new = packed(&stack[from..upto].to_vec(), pixels);
+        let (mut out, mut core) = (Out::new(pixels), Vec::new());
+        merge_to_core_at(level, &mut [Pile::new(&whole, most)], out.middles(), &mut core).unwrap();
+        check(&out, &before.to_vec(), pixels);
+        for &dates in added {
+            let new = packed(&after[..dates].to_vec(), pixels);
             let mut out = Out::new(pixels);
-            let old = core.as_deref();
-            if add_at(level, old, &mut [Pile::new(&new, most)], out.added()).unwrap() {
-                reached += 1;
-            } else {
-                missed += 1;
-                let whole = packed(&seen, pixels);
-                out = Out::new(pixels);
-                assert!(add_at(level, None, &mut [Pile::new(&whole, most)], out.added()).unwrap(), "all is known");
+            if add_at(level, &core, &mut [Pile::new(&new, most)], out.middles()).unwrap() {
+                check(&out, &stack[..first + dates].to_vec(), pixels);
+                reached += usize::from(level == Level::best());
             }
-            check(&out, &seen, pixels);
-            core = Some(out.core);
         }
     }
-    (reached, missed)
+    reached
 }
 
 #[test]
 fn a_year_and_a_month() {
     for (seed, clear) in [256, 200, 100, 20, 0].into_iter().enumerate() {
-        let mut stack = stack(seed as u64, 79, 300, clear);
-        let (_, missed) = check_additions(&stack, 300, &[73, 6]);
-        assert_eq!(missed, 0, "six observations move the middle by three ranks");
+        let mut stack = stack(seed as u64, 97, 300, clear);
+        assert_eq!(check_additions(&stack, 300, 73, &[0, 1, 2, 3, 4, 5, 6]), 7, "six move the middle by three ranks");
+        assert_eq!(check_additions(&stack, 300, 0, &[1, 6]), 2, "of nothing all is known");
         // One after the other brighter than all before: the middle leaves the core.
         for (date, layer) in stack.iter_mut().enumerate() {
-            layer.iter_mut().flatten().for_each(|value| *value = *value / 100 + 700 * date as u16);
+            layer.iter_mut().flatten().for_each(|value| *value = *value / 100 + 600 * date as u16);
         }
-        let (reached, missed) = check_additions(&stack, 300, &[40, 6, 6, 6, 6, 6]);
-        assert!(clear < 200 || (missed > 0 && reached > missed), "{reached} and {missed}");
+        assert!(clear < 200 || check_additions(&stack, 300, 73, &[6, 24]) == 1);
     }
 }
 
 #[test]
+fn a_core_is_of_its_values_in_whatever_slices() {
+    let stack = stack(5, 40, 300, 128);
+    let core = |slices: usize| {
+        let packs: Vec<_> = stack.chunks(slices).map(|slice| packed(&slice.to_vec(), 300)).collect();
+        let (mut out, mut core) = (Out::new(300), Vec::new());
+        let mut piles: Vec<_> = packs.iter().map(|pack| Pile::new(pack, 40)).collect();
+        merge_to_core(&mut piles, out.middles(), &mut core).unwrap();
+        core
+    };
+    assert_eq!(core(40), core(7));
+}
+
+fn small() -> (Vec<u8>, Vec<u8>) {
+    let (pack, mut out, mut core) = (packed(&stack(1, 20, 300, 128), 300), Out::new(300), Vec::new());
+    merge_to_core(&mut [Pile::new(&pack, 20)], out.middles(), &mut core).unwrap();
+    (pack, core)
+}
+
+#[test]
 fn a_spoilt_core_is_refused() {
-    let stack = stack(1, 20, 300, 128);
-    let (pack, mut out) = (packed(&stack, 300), Out::new(300));
-    assert_eq!(add(None, &mut [Pile::new(&pack, 20)], out.added()), Ok(true));
-    let core = out.core;
+    let (_, core) = small();
     for cut in 0..core.len() {
-        assert_eq!(add(Some(&core[..cut]), &mut [], Out::new(300).added()), Err(BadPack::Short));
+        assert_eq!(add(&core[..cut], &mut [], Out::new(300).middles()), Err(BadPack::Short));
     }
     let longer = [&core[..], &[0]].concat();
-    assert_eq!(add(Some(&longer), &mut [], Out::new(300).added()), Err(BadPack::Long));
+    assert_eq!(add(&longer, &mut [], Out::new(300).middles()), Err(BadPack::Long));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn adding_is_merging(seed: u64, depth in 0..=120_usize, pixels in 1..300_usize, clear in 0..=256_u64, slices in prop::collection::vec(0..30_usize, 1..8)) {
-        let _ = check_additions(&stack(seed, depth, pixels, clear), pixels, &slices);
+    fn adding_is_merging(
+        seed: u64,
+        depth in 0..=120_usize,
+        pixels in 1..300_usize,
+        clear in 0..=256_u64,
+        first in any::<prop::sample::Index>(),
+        added in any::<prop::sample::Index>(),
+    ) {
+        let first = first.index(depth + 1);
+        let added = added.index(depth - first + 1);
+        let reached = check_additions(&stack(seed, depth, pixels, clear), pixels, first, &[added]);
+        prop_assert!(added > SLOTS - 2 || reached == 1, "{added} after {first}");
     }
 
     /// Whatever the bytes: an error, or some result, and no panic.
     #[test]
-    fn a_spoilt_core_does_no_harm(seed: u64, at: prop::sample::Index, flip in 1..=255_u8) {
-        let stack = stack(seed, 20, 300, 128);
-        let (pack, mut out) = (packed(&stack, 300), Out::new(300));
-        prop_assert_eq!(add(None, &mut [Pile::new(&pack, 20)], out.added()), Ok(true));
-        let mut core = out.core;
+    fn a_spoilt_core_does_no_harm(at: prop::sample::Index, flip in 1..=255_u8) {
+        let (pack, mut core) = small();
         let at = at.index(core.len());
         core[at] ^= flip;
-        let _ = add(Some(&core), &mut [Pile::new(&pack, 20)], Out::new(300).added());
+        let _ = add(&core, &mut [Pile::new(&pack, 20)], Out::new(300).middles());
     }
 }

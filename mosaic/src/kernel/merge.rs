@@ -70,36 +70,57 @@ impl<'a> Pile<'a> {
     }
 }
 
-/// The middle values of the piles and layers together, as [`super::middle`] has them: `layers`, `lower` and `upper`
-/// by band; and how many values each pixel has.
+/// Where middle values go, as [`super::middle`] has them.
+pub struct Middles<'a> {
+    /// How many values each pixel has.
+    pub counts: &'a mut [u16],
+    /// Lower middle values by band.
+    pub lower: &'a mut [Vec<u16>],
+    /// Upper middle values by band.
+    pub upper: &'a mut [Vec<u16>],
+}
+
+impl Middles<'_> {
+    /// How many pixels they are.
+    ///
+    /// # Panics
+    /// Where they differ in pixels or in bands.
+    pub(super) fn pixels(&self) -> usize {
+        let pixels = self.counts.len();
+        assert_eq!(self.lower.len(), self.upper.len(), "outputs of different bands");
+        let fits = |plane: &Vec<u16>| plane.len() == pixels;
+        assert!(self.lower.iter().chain(&*self.upper).all(fits), "outputs that are not of {pixels} pixels");
+        pixels
+    }
+
+    /// Puts the values of some pixels of a band.
+    #[inline(always)]
+    pub(super) fn put(&mut self, band: usize, at: usize, (lower, upper): &(Row, Row)) {
+        put(&mut self.lower[band][at..], &lower.0);
+        put(&mut self.upper[band][at..], &upper.0);
+    }
+}
+
+/// The middle values of the piles and layers together, `layers` by band.
 ///
 /// # Errors
 /// Where a pile is not as it was packed. (What is checked is what could do harm: bytes have their own checksums.)
 ///
 /// # Panics
 /// Where layers and outputs are not all of one length, or not of as many bands.
-pub fn merge(
-    layers: &[Vec<Layer<'_>>],
-    piles: &mut [Pile<'_>],
-    counts: &mut [u16],
-    lower: &mut [Vec<u16>],
-    upper: &mut [Vec<u16>],
-) -> Result<(), BadPack> {
-    merge_at(Level::best(), layers, piles, counts, lower, upper)
+pub fn merge(layers: &[Vec<Layer<'_>>], piles: &mut [Pile<'_>], middles: Middles<'_>) -> Result<(), BadPack> {
+    merge_at(Level::best(), layers, piles, middles)
 }
 
 pub(super) fn merge_at(
     level: Level,
     layers: &[Vec<Layer<'_>>],
     piles: &mut [Pile<'_>],
-    counts: &mut [u16],
-    lower: &mut [Vec<u16>],
-    upper: &mut [Vec<u16>],
+    middles: Middles<'_>,
 ) -> Result<(), BadPack> {
-    let pixels = counts.len();
-    assert!(layers.len() == lower.len() && layers.len() == upper.len(), "inputs and outputs of different bands");
-    assert!(lower.iter().chain(&*upper).all(|plane| plane.len() == pixels), "outputs that are not of {pixels} pixels");
-    gather(level, pixels, layers, piles, Middles { counts, lower, upper })
+    assert_eq!(layers.len(), middles.lower.len(), "inputs and outputs of different bands");
+    let programs = Programs::new(0, Ranks::Middle);
+    gather(level, middles.pixels(), layers, piles, Picker { middles, programs })
 }
 
 /// Packs all values of the piles and layers together, in order, behind what `out` holds.
@@ -125,10 +146,10 @@ pub(super) fn pile_at(
     piles: &mut [Pile<'_>],
     out: &mut Vec<u8>,
 ) -> Result<(), BadPack> {
-    gather(level, pixels, layers, piles, Packer { counts: Wide::of(0), ranks: Vec::new(), out })
+    gather(level, pixels, layers, piles, Packer { programs: Programs::new(0, Ranks::All), counts: Wide::of(0), ranks: Vec::new(), out })
 }
 
-fn gather<S: Sink>(
+pub(super) fn gather<S: Sink>(
     level: Level,
     pixels: usize,
     layers: &[Vec<Layer<'_>>],
@@ -143,14 +164,14 @@ fn gather<S: Sink>(
 }
 
 /// What becomes of a group's values.
-trait Sink {
+pub(super) trait Sink {
     const RANKS: Ranks;
 
     /// A group begins, `start` its first pixel.
     fn group(&mut self, start: usize, counts: &Wide);
 
     /// Takes the 64 pixels from `start + LANES * quarter` on.
-    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack, programs: &mut Programs);
+    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack);
 
     /// The band's four quarters are taken.
     fn band(&mut self);
@@ -168,9 +189,8 @@ impl<S: Sink> Job for Gather<'_, '_, S> {
     #[inline(always)]
     fn run(mut self) {
         let mut stack = Stack::new(0, S::RANKS);
-        let mut programs = Programs::new(0, S::RANKS);
         for group in 0..self.pixels.div_ceil(WIDE) {
-            let done = self.group(group, &mut stack, &mut programs);
+            let done = self.group(group, &mut stack);
             if done.is_err() {
                 *self.result = done;
                 return;
@@ -181,7 +201,7 @@ impl<S: Sink> Job for Gather<'_, '_, S> {
 
 impl<S: Sink> Gather<'_, '_, S> {
     #[inline(always)]
-    fn group(&mut self, group: usize, stack: &mut Stack, programs: &mut Programs) -> Result<(), BadPack> {
+    fn group(&mut self, group: usize, stack: &mut Stack) -> Result<(), BadPack> {
         let start = group * WIDE;
         let (mut counts, mut depth) = (Wide::of(0), 0);
         for pile in &mut *self.piles {
@@ -196,7 +216,8 @@ impl<S: Sink> Gather<'_, '_, S> {
                 sum.iter_mut().zip(clear.0).for_each(|(sum, clear)| *sum = sum.saturating_add(clear & 1));
             }
         }
-        stack.reserve(layers.len() + depth);
+        // One more to make them even.
+        stack.reserve(layers.len() + depth + 1);
         self.sink.group(start, &counts);
         for (band, layers) in self.layers.iter().enumerate() {
             for pile in &mut *self.piles {
@@ -207,18 +228,12 @@ impl<S: Sink> Gather<'_, '_, S> {
                 for pile in &*self.piles {
                     pile.push(quarter, stack);
                 }
-                self.sink.quarter(band, start, quarter, stack, programs);
+                self.sink.quarter(band, start, quarter, stack);
             }
             self.sink.band();
         }
         Ok(())
     }
-}
-
-struct Middles<'a> {
-    counts: &'a mut [u16],
-    lower: &'a mut [Vec<u16>],
-    upper: &'a mut [Vec<u16>],
 }
 
 /// Copies as many as there is room for.
@@ -228,19 +243,22 @@ pub(super) fn put(to: &mut [u16], from: &[u16]) {
     to[..n].copy_from_slice(&from[..n]);
 }
 
-impl Sink for Middles<'_> {
+struct Picker<'a> {
+    middles: Middles<'a>,
+    programs: Programs,
+}
+
+impl Sink for Picker<'_> {
     const RANKS: Ranks = Ranks::Middle;
 
     #[inline(always)]
     fn group(&mut self, start: usize, counts: &Wide) {
-        put(&mut self.counts[start..], &counts.0);
+        put(&mut self.middles.counts[start..], &counts.0);
     }
 
     #[inline(always)]
-    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack, programs: &mut Programs) {
-        let (lower, upper) = pick(stack, programs);
-        put(&mut self.lower[band][start + LANES * quarter..], &lower.0);
-        put(&mut self.upper[band][start + LANES * quarter..], &upper.0);
+    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack) {
+        self.middles.put(band, start + LANES * quarter, &pick(stack, &mut self.programs));
     }
 
     #[inline(always)]
@@ -248,6 +266,7 @@ impl Sink for Middles<'_> {
 }
 
 struct Packer<'a> {
+    programs: Programs,
     counts: Wide,
     ranks: Vec<Wide>,
     out: &'a mut Vec<u8>,
@@ -264,9 +283,9 @@ impl Sink for Packer<'_> {
     }
 
     #[inline(always)]
-    fn quarter(&mut self, _: usize, _: usize, quarter: usize, stack: &mut Stack, programs: &mut Programs) {
+    fn quarter(&mut self, _: usize, _: usize, quarter: usize, stack: &mut Stack) {
         let depth = stack.rows().len();
-        stack.apply(programs.of(depth));
+        stack.apply(self.programs.of(depth));
         for (rank, row) in self.ranks.iter_mut().zip(stack.rows()) {
             *rank.quarter_mut(quarter) = row.0;
         }

@@ -31,9 +31,9 @@ use fuse::{Program, Step};
 use lanes::{LANES, Row, Stack};
 use network::{Ranks, middle_ranks};
 
-pub use self::core::{Added, SLOTS, add};
+pub use self::core::{SLOTS, add, merge_to_core};
 pub use finish::{finish, finish_f32};
-pub use merge::{Pile, merge, pile};
+pub use merge::{Middles, Pile, merge, pile};
 
 /// Packed bytes that [`pile`] cannot have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

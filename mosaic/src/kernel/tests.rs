@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::merge::Middles;
 use super::*;
 use crate::bits::Bits;
 
@@ -133,7 +134,8 @@ fn check_piles(stack: &Pixels, pixels: usize, dates: usize, loose: usize) {
             let piles = || packs.iter().map(|bytes| Pile::new(bytes, most)).collect::<Vec<_>>();
             let mut counts = vec![7; pixels];
             let (mut lower, mut upper) = (vec![vec![7; pixels]; 2], vec![vec![7; pixels]; 2]);
-            merge::merge_at(level, &twice(kept), &mut piles(), &mut counts, &mut lower, &mut upper).unwrap();
+            let middles = Middles { counts: &mut counts, lower: &mut lower, upper: &mut upper };
+            merge::merge_at(level, &twice(kept), &mut piles(), middles).unwrap();
             for p in 0..pixels {
                 let values = sorted(stack, p);
                 let n = values.len();
@@ -174,7 +176,8 @@ proptest! {
         with_layers(&stack(seed, 9, 300, 180), 0, |layers| pile(300, &[layers.to_vec()], &mut [], &mut bytes)).unwrap();
         let read = |bytes: &[u8]| {
             let (mut counts, mut lower, mut upper) = (vec![0; 300], [vec![0; 300]], [vec![0; 300]]);
-            merge(&[vec![]], &mut [Pile::new(bytes, 9)], &mut counts, &mut lower, &mut upper)?;
+            let middles = Middles { counts: &mut counts, lower: &mut lower, upper: &mut upper };
+            merge(&[vec![]], &mut [Pile::new(bytes, 9)], middles)?;
             Ok::<_, BadPack>(lower[0].iter().zip(&upper[0]).all(|(lower, upper)| lower <= upper))
         };
         prop_assert_eq!(read(&bytes), Ok(true));
