@@ -1,15 +1,14 @@
 //! The container of partials, cores and composites: a header that says what it is, then frames, then their index.
 //!
 //! ```text
-//! "CLRMOS02" | u32 header length | header (JSON) | frame 0 | frame 1 | … | index | footer
-//! frame    as the header's coding says: the bytes as they are, or a Zstandard frame
-//! index    per frame: u64 offset, u32 stored bytes, u32 raw bytes, 16 bytes of BLAKE3 over the stored bytes
-//! footer   u64 offset of the index, u32 frames, 16 bytes of BLAKE3 over header and index, "CLRMOS02"
+//! "CLRMOS03" | u32 header length | header (JSON) | frame 0 | frame 1 | … | index | footer
+//! index    per frame: u64 offset, u32 bytes, 16 bytes of BLAKE3 over them
+//! footer   u64 offset of the index, u32 frames, 16 bytes of BLAKE3 over header and index, "CLRMOS03"
 //! ```
 //!
-//! Integers are little-endian. A frame holds some rows of the sub-tile, so that a reader needs only one at a time.
+//! Integers are little-endian. A frame holds some rows of the sub-tile, so that a reader needs only one at a time. Frames are stored as they are: their values are
+//! packed already.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -20,21 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 
-const MAGIC: &[u8; 8] = b"CLRMOS02";
-const INDEX_ENTRY: usize = 32;
+const MAGIC: &[u8; 8] = b"CLRMOS03";
+const INDEX_ENTRY: usize = 28;
 const FOOTER: usize = 36;
-/// Level 1: more costs more time than reading the saved bytes does.
-const LEVEL: i32 = 1;
-
-/// How frames are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Coding {
-    /// As they are: they are packed already.
-    Plain,
-    /// Compressed, each for itself.
-    Zstandard,
-}
 
 /// What an artifact says of itself.
 #[derive(Serialize, Deserialize)]
@@ -45,24 +32,15 @@ struct Header<M> {
     key: String,
     /// The program that made it.
     producer: String,
-    /// How its frames are stored.
-    coding: Coding,
     /// What its frames mean.
     meta: M,
-}
-
-/// What of the header its reader needs, whatever the frames mean.
-#[derive(Deserialize)]
-struct Said {
-    coding: Coding,
 }
 
 /// Where a frame lies, and what it must digest to.
 #[derive(Clone, Copy)]
 struct Frame {
     offset: u64,
-    stored: u32,
-    raw: u32,
+    length: u32,
     digest: [u8; 16],
 }
 
@@ -79,7 +57,6 @@ fn digest(parts: &[&[u8]]) -> [u8; 16] {
 /// Writes a container, frame by frame.
 pub struct Writer<W> {
     out: W,
-    compressor: Option<zstd::bulk::Compressor<'static>>,
     header: Vec<u8>,
     index: Vec<u8>,
     at: u64,
@@ -90,36 +67,27 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// What the sink says.
-    pub fn new<M: Serialize>(mut out: W, artifact: &str, key: &str, coding: Coding, meta: M) -> io::Result<Self> {
+    pub fn new<M: Serialize>(mut out: W, artifact: &str, key: &str, meta: M) -> io::Result<Self> {
         let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
-        let header = Header { artifact: artifact.to_owned(), key: key.to_owned(), producer, coding, meta };
+        let header = Header { artifact: artifact.to_owned(), key: key.to_owned(), producer, meta };
         let header = serde_json::to_vec(&header)?;
         out.write_all(MAGIC)?;
         out.write_all(&length(header.len())?.to_le_bytes())?;
         out.write_all(&header)?;
         let at = (MAGIC.len() + 4 + header.len()) as u64;
-        let compressor = match coding {
-            Coding::Plain => None,
-            Coding::Zstandard => Some(zstd::bulk::Compressor::new(LEVEL)?),
-        };
-        Ok(Self { out, compressor, header, index: Vec::new(), at })
+        Ok(Self { out, header, index: Vec::new(), at })
     }
 
     /// Appends a frame.
     ///
     /// # Errors
     /// What the sink says.
-    pub fn frame(&mut self, raw: &[u8]) -> io::Result<()> {
-        let stored = match &mut self.compressor {
-            None => Cow::Borrowed(raw),
-            Some(compressor) => Cow::Owned(compressor.compress(raw)?),
-        };
-        self.out.write_all(&stored)?;
+    pub fn frame(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.out.write_all(frame)?;
         self.index.extend_from_slice(&self.at.to_le_bytes());
-        self.index.extend_from_slice(&length(stored.len())?.to_le_bytes());
-        self.index.extend_from_slice(&length(raw.len())?.to_le_bytes());
-        self.index.extend_from_slice(&digest(&[&stored]));
-        self.at += stored.len() as u64;
+        self.index.extend_from_slice(&length(frame.len())?.to_le_bytes());
+        self.index.extend_from_slice(&digest(&[frame]));
+        self.at += frame.len() as u64;
         Ok(())
     }
 
@@ -147,7 +115,6 @@ pub struct Reader {
     file: File,
     path: PathBuf,
     header: Vec<u8>,
-    coding: Coding,
     frames: Vec<Frame>,
 }
 
@@ -177,9 +144,8 @@ impl Reader {
         if &start[..8] != MAGIC || digest(&[&header, &index])[..] != footer[12..28] {
             return Err(StoreError::corrupt(path, "header or index fail their checksum"));
         }
-        let Said { coding } = serde_json::from_slice(&header).map_err(|e| StoreError::corrupt(path, e.to_string()))?;
         let frames = index.chunks_exact(INDEX_ENTRY).map(entry).collect();
-        Ok(Self { file, path: path.to_owned(), header, coding, frames })
+        Ok(Self { file, path: path.to_owned(), header, frames })
     }
 
     /// What the frames mean, as the writer put it.
@@ -207,14 +173,9 @@ impl Reader {
     /// # Errors
     /// `Corrupt` where it is not as it was written, or not there.
     pub fn frame(&self, index: usize) -> Result<Vec<u8>, StoreError> {
-        let mut stored = Vec::new();
-        let raw = self.stored(index, &mut stored)?;
-        if self.coding == Coding::Plain {
-            return Ok(stored);
-        }
-        let corrupt = |why: String| StoreError::corrupt(&self.path, why);
-        let frame = zstd::bulk::decompress(&stored, raw).map_err(|e| corrupt(e.to_string()))?;
-        if frame.len() == raw { Ok(frame) } else { Err(corrupt(format!("frame {index} is too short"))) }
+        let mut frame = Vec::new();
+        self.frame_into(index, &mut frame)?;
+        Ok(frame)
     }
 
     /// Reads a frame into a buffer whose content it replaces, and verifies it.
@@ -222,31 +183,19 @@ impl Reader {
     /// # Errors
     /// As [`Reader::frame`].
     pub fn frame_into(&self, index: usize, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
-        if self.coding == Coding::Plain {
-            self.stored(index, buffer)?;
-        } else {
-            *buffer = self.frame(index)?;
-        }
-        Ok(())
+        let corrupt = |why: String| StoreError::corrupt(&self.path, why);
+        let frame = self.frames.get(index).ok_or_else(|| corrupt(format!("no frame {index}")))?;
+        // Room that is there is not cleared again.
+        buffer.resize(frame.length as usize, 0);
+        fill_at(&self.file, &self.path, frame.offset, buffer)?;
+        let is_whole = digest(&[buffer]) == frame.digest;
+        is_whole.then_some(()).ok_or_else(|| corrupt(format!("frame {index} fails its checksum")))
     }
 
     /// The file that it reads.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// A frame's bytes as they are stored, verified; how many bytes they stand for.
-    fn stored(&self, index: usize, buffer: &mut Vec<u8>) -> Result<usize, StoreError> {
-        let corrupt = |why: String| StoreError::corrupt(&self.path, why);
-        let frame = self.frames.get(index).ok_or_else(|| corrupt(format!("no frame {index}")))?;
-        // Room that is there is not cleared again.
-        buffer.resize(frame.stored as usize, 0);
-        fill_at(&self.file, &self.path, frame.offset, buffer)?;
-        if digest(&[buffer]) != frame.digest {
-            return Err(corrupt(format!("frame {index} fails its checksum")));
-        }
-        Ok(frame.raw as usize)
     }
 }
 
@@ -280,8 +229,8 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 fn entry(bytes: &[u8]) -> Frame {
     let mut digest = [0; 16];
-    digest.copy_from_slice(&bytes[16..32]);
-    Frame { offset: u64_at(bytes, 0), stored: u32_at(bytes, 8), raw: u32_at(bytes, 12), digest }
+    digest.copy_from_slice(&bytes[12..INDEX_ENTRY]);
+    Frame { offset: u64_at(bytes, 0), length: u32_at(bytes, 8), digest }
 }
 
 #[cfg(test)]
@@ -289,8 +238,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn written(frames: &[Vec<u8>], coding: Coding) -> Vec<u8> {
-        let mut writer = Writer::new(Vec::new(), "partial", "k", coding, serde_json::json!({"rows": 7})).unwrap();
+    fn written(frames: &[Vec<u8>]) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new(), "partial", "k", serde_json::json!({"rows": 7})).unwrap();
         for frame in frames {
             writer.frame(frame).unwrap();
         }
@@ -316,10 +265,6 @@ mod tests {
             .collect()
     }
 
-    fn coding() -> impl Strategy<Value = Coding> {
-        prop_oneof![Just(Coding::Plain), Just(Coding::Zstandard)]
-    }
-
     fn is_corrupt<T>(read: Result<T, StoreError>) -> bool {
         matches!(read, Err(StoreError::Corrupt { .. }))
     }
@@ -330,22 +275,21 @@ mod tests {
         #[test]
         fn what_is_written_is_read(
             frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..500), 0..6),
-            coding in coding(),
         ) {
-            prop_assert_eq!(read_back(&written(&frames, coding)).unwrap(), frames);
+            prop_assert_eq!(read_back(&written(&frames)).unwrap(), frames);
         }
 
         #[test]
-        fn one_flipped_bit_anywhere_is_noticed(at in any::<prop::sample::Index>(), bit in 0..8u8, coding in coding()) {
-            let mut bytes = written(&[vec![1; 300], (0..=255).collect()], coding);
+        fn one_flipped_bit_anywhere_is_noticed(at in any::<prop::sample::Index>(), bit in 0..8u8) {
+            let mut bytes = written(&[vec![1; 300], (0..=255).collect()]);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             prop_assert!(is_corrupt(read_back(&bytes)), "a flipped bit was not noticed");
         }
 
         #[test]
-        fn a_container_cut_short_is_noticed(keep in any::<prop::sample::Index>(), coding in coding()) {
-            let bytes = written(&[vec![1; 300]], coding);
+        fn a_container_cut_short_is_noticed(keep in any::<prop::sample::Index>()) {
+            let bytes = written(&[vec![1; 300]]);
             let kept = keep.index(bytes.len());
             prop_assert!(is_corrupt(read_back(&bytes[..kept])), "what is missing was not noticed");
         }
@@ -355,7 +299,7 @@ mod tests {
     fn an_artifact_of_another_key_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        std::fs::write(&path, written(&[], Coding::Plain)).unwrap();
+        std::fs::write(&path, written(&[])).unwrap();
         let reader = Reader::open(&path).unwrap();
         assert!(reader.meta::<serde_json::Value>("partial", "other").is_err());
         assert!(reader.meta::<serde_json::Value>("composite", "k").is_err());

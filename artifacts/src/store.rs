@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::container::{Coding, Reader, Writer};
+use crate::container::{Reader, Writer};
 use crate::contents::Contents;
 use crate::error::StoreError;
 
@@ -45,11 +45,6 @@ impl Kind {
             Self::Mosaic => "mosaic",
             Self::Quicklook => "quicklook",
         }
-    }
-
-    /// How its container stores frames: ranks are packed already.
-    const fn coding(self) -> Coding {
-        if matches!(self, Self::Partial | Self::Core) { Coding::Plain } else { Coding::Zstandard }
     }
 }
 
@@ -145,7 +140,7 @@ impl ArtifactStore {
         let file = self.temporary()?;
         let said = |e| StoreError::io(&target, e);
         let out = BufWriter::new(file.as_file());
-        let mut writer = Writer::new(out, kind.name(), key.as_str(), kind.coding(), meta).map_err(said)?;
+        let mut writer = Writer::new(out, kind.name(), key.as_str(), meta).map_err(said)?;
         fill(&mut writer)?;
         let (bytes, out) = writer.finish().map_err(said)?;
         out.into_inner().map_err(|e| said(e.into_error()))?;

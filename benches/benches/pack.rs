@@ -4,7 +4,7 @@
 use benches::{Masks, PIXELS, Stack};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use mosaic::kernel::{Added, Layer, Pile, add, merge, pile};
+use mosaic::kernel::{Layer, Middles, Pile, add, merge, merge_to_core, pile};
 
 const BANDS: usize = 4;
 /// Dates of a year, twelve slices.
@@ -60,38 +60,47 @@ fn merge_twelve(bencher: Bencher<'_, '_>, depth: usize) {
     println!("{depth} dates: {:.2} bits for each clear value", 8.0 * bytes as f64 / clear as f64);
     let mut strips = packs.iter().cycle();
     let none = vec![Vec::new(); BANDS];
-    let (mut lower, mut upper) = (vec![vec![0; PIXELS]; BANDS], vec![vec![0; PIXELS]; BANDS]);
-    let mut counts = vec![0; PIXELS];
+    let mut out = Out::new();
     bencher
         .counter(ItemsCount::new(depth * PIXELS * BANDS))
         .counter(BytesCount::new(bytes / Stack::strips()))
         .bench_local(|| {
             strips.next().map(|packs| {
-                let mut piles: Vec<_> = packs.iter().map(|bytes| Pile::new(bytes, u16::MAX)).collect();
-                merge(&none, &mut piles, &mut counts, &mut lower, &mut upper)
+                merge(&none, &mut piles(packs), out.middles()).expect("piles are as they were packed");
             })
         });
 }
 
-/// Middles and core of some rows.
+fn piles(packs: &[Vec<u8>]) -> Vec<Pile<'_>> {
+    packs.iter().map(|bytes| Pile::new(bytes, u16::MAX)).collect()
+}
+
+/// Middles of some rows.
 struct Out {
     counts: Vec<u16>,
     lower: Vec<Vec<u16>>,
     upper: Vec<Vec<u16>>,
-    core: Vec<u8>,
 }
 
 impl Out {
     fn new() -> Self {
         let planes = || vec![vec![0; PIXELS]; BANDS];
-        Self { counts: vec![0; PIXELS], lower: planes(), upper: planes(), core: Vec::new() }
+        Self { counts: vec![0; PIXELS], lower: planes(), upper: planes() }
     }
 
-    fn add(&mut self, core: Option<&[u8]>, packs: &[Vec<u8>]) -> bool {
-        let mut piles: Vec<_> = packs.iter().map(|bytes| Pile::new(bytes, u16::MAX)).collect();
-        let Self { counts, lower, upper, core: new } = self;
-        new.clear();
-        add(core, &mut piles, Added { counts, lower, upper, core: new }).expect("piles are as they were packed")
+    fn middles(&mut self) -> Middles<'_> {
+        let Self { counts, lower, upper } = self;
+        Middles { counts, lower, upper }
+    }
+
+    fn core_of(&mut self, packs: &[Vec<u8>]) -> Vec<u8> {
+        let mut core = Vec::new();
+        merge_to_core(&mut piles(packs), self.middles(), &mut core).expect("piles are as they were packed");
+        core
+    }
+
+    fn add(&mut self, core: &[u8], packs: &[Vec<u8>]) -> bool {
+        add(core, &mut piles(packs), self.middles()).expect("core and piles are as they were packed")
     }
 }
 
@@ -102,7 +111,7 @@ fn merge_twelve_with_core(bencher: Bencher<'_, '_>, depth: usize) {
     let (mut strips, mut out) = (packs.iter().cycle(), Out::new());
     bencher
         .counter(ItemsCount::new(depth * PIXELS * BANDS))
-        .bench_local(|| strips.next().map(|packs| out.add(None, packs)));
+        .bench_local(|| strips.next().map(|packs| out.core_of(packs)));
 }
 
 /// The twelfth slice is added to the core of eleven; one item is a pixel of one band.
@@ -112,16 +121,15 @@ fn add_to_core(bencher: Bencher<'_, '_>, depth: usize) {
     let mut out = Out::new();
     let eleven = |packs: &Vec<Vec<u8>>| {
         let (last, others) = packs.split_last().expect("there are twelve");
-        assert!(out.add(None, others), "all is known");
-        (out.core.clone(), vec![last.clone()])
+        (out.core_of(others), vec![last.clone()])
     };
     let strips: Vec<_> = packs.iter().map(eleven).collect();
     let bytes: usize = strips.iter().map(|(core, _)| core.len()).sum();
-    let missed = strips.iter().filter(|(core, new)| !out.add(Some(core), new)).count();
+    let missed = strips.iter().filter(|(core, new)| !out.add(core, new)).count();
     let bits = 8.0 * bytes as f64 / (PIXELS * BANDS * strips.len()) as f64;
     println!("{depth} dates: {bits:.1} bits a pixel and band, {missed} of {} cores do not reach", strips.len());
     let mut strips = strips.iter().cycle();
     bencher
         .counter(ItemsCount::new(PIXELS * BANDS))
-        .bench_local(|| strips.next().map(|(core, new)| out.add(Some(core), new)));
+        .bench_local(|| strips.next().map(|(core, new)| out.add(core, new)));
 }

@@ -45,6 +45,12 @@ pub struct Partial {
 }
 
 impl Partial {
+    /// How many chunks it has.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        self.height.div_ceil(self.rows_per_chunk)
+    }
+
     /// How many pixels chunk `index` has.
     #[must_use]
     pub fn pixels(&self, index: usize) -> usize {

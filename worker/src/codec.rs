@@ -1,38 +1,24 @@
-//! Rows of composites as bytes of a container's frame: little-endian, counts first.
+//! Rows of composites as bytes of a container's frame: the counts, then each band; integers packed, floating-point
+//! numbers little-endian as they are.
 
 use artifacts::StoreError;
 use mosaic::composite::{Composite, CompositeHeader, Plane};
+use mosaic::kernel::{pack_values, unpack_values};
 use mosaic::request::Dtype;
 
-fn put_u16(bytes: &mut Vec<u8>, values: &[u16]) {
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-}
-
-fn take_u16(bytes: &[u8]) -> Vec<u16> {
-    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
-}
-
-fn take_f32(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-}
-
-fn not_a(what: &str) -> StoreError {
-    StoreError::Corrupt { what: what.to_owned(), why: "a frame has not the size that its header says".to_owned() }
-}
-
-/// How many pixels frame `index` of a sub-tile has.
-fn frame_pixels(width: usize, height: usize, rows_per_chunk: usize, index: usize) -> usize {
-    width * rows_per_chunk.min(height.saturating_sub(index * rows_per_chunk))
+fn not_a_composite() -> StoreError {
+    let why = "a frame has not the size that its header says".to_owned();
+    StoreError::Corrupt { what: "a composite".to_owned(), why }
 }
 
 /// Rows of a composite: the counts, then each band.
 #[must_use]
 pub fn encode_composite(rows: &Composite) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(rows.bytes());
-    put_u16(&mut bytes, &rows.counts);
+    pack_values(&rows.counts, &mut bytes);
     for plane in &rows.bands {
         match plane {
-            Plane::U16(values) => put_u16(&mut bytes, values),
+            Plane::U16(values) => pack_values(values, &mut bytes),
             Plane::F32(values) => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
         }
     }
@@ -43,19 +29,20 @@ pub fn encode_composite(rows: &Composite) -> Vec<u8> {
 ///
 /// # Errors
 /// `Corrupt` where the bytes are no such rows.
-pub fn decode_composite(header: &CompositeHeader, index: usize, bytes: &[u8]) -> Result<Composite, StoreError> {
-    let bad = || not_a("a composite");
-    let pixels = frame_pixels(header.width, header.height, header.rows_per_chunk, index);
-    let (counts, bands) = bytes.split_at_checked(2 * pixels).ok_or_else(bad)?;
-    let band = pixels * if header.dtype == Dtype::Uint16 { 2 } else { 4 };
-    if bands.len() != band * header.bands.len() {
-        return Err(bad());
-    }
-    let plane = |b: usize| {
-        let bytes = &bands[b * band..(b + 1) * band];
-        if header.dtype == Dtype::Uint16 { Plane::U16(take_u16(bytes)) } else { Plane::F32(take_f32(bytes)) }
+pub fn decode_composite(header: &CompositeHeader, index: usize, mut bytes: &[u8]) -> Result<Composite, StoreError> {
+    let CompositeHeader { width, height, rows_per_chunk, .. } = *header;
+    let pixels = width * rows_per_chunk.min(height.saturating_sub(index * rows_per_chunk));
+    let values = |bytes: &mut &[u8]| unpack_values(bytes, pixels).map_err(|_| not_a_composite());
+    let counts = values(&mut bytes)?;
+    let plane = |_| match header.dtype {
+        Dtype::Uint16 => values(&mut bytes).map(Plane::U16),
+        Dtype::Float32 => {
+            let floats = bytes.split_off(..4 * pixels).ok_or_else(not_a_composite)?;
+            Ok(Plane::F32(floats.as_chunks().0.iter().map(|float| f32::from_le_bytes(*float)).collect()))
+        }
     };
-    Ok(Composite { counts: take_u16(counts), bands: (0..header.bands.len()).map(plane).collect() })
+    let bands = header.bands.iter().map(plane).collect::<Result<_, _>>()?;
+    if bytes.is_empty() { Ok(Composite { counts, bands }) } else { Err(not_a_composite()) }
 }
 
 #[cfg(test)]
@@ -79,7 +66,11 @@ mod tests {
                 scenes: std::collections::BTreeMap::new(),
             };
             let rows = Composite { counts: vec![3, 0], bands: vec![plane] };
-            assert_eq!(decode_composite(&header, 0, &encode_composite(&rows)).unwrap(), rows);
+            let mut bytes = encode_composite(&rows);
+            assert_eq!(decode_composite(&header, 0, &bytes).unwrap(), rows);
+            assert!(decode_composite(&header, 0, &bytes[1..]).is_err());
+            bytes.push(0);
+            assert!(decode_composite(&header, 0, &bytes).is_err());
         }
     }
 }

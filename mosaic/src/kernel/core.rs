@@ -214,7 +214,7 @@ impl Job for Add<'_, '_, '_> {
     #[inline(always)]
     fn run(mut self) {
         let mut stack = Stack::new(0, Ranks::Window);
-        let mut programs = Programs::new(0, Ranks::Window);
+        let mut programs = Programs::new(0, Ranks::Middle);
         for group in 0..self.middles.counts.len().div_ceil(WIDE) {
             let reached = self.group(group * WIDE, &mut stack, &mut programs);
             if reached != Ok(true) {

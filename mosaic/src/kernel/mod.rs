@@ -34,6 +34,7 @@ use network::{Ranks, middle_ranks};
 pub use self::core::{SLOTS, add, merge_to_core};
 pub use finish::{finish, finish_f32};
 pub use merge::{Middles, Pile, merge, pile};
+pub use plane::{pack_values, unpack_values};
 
 /// Packed bytes that [`pile`] cannot have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -13,6 +13,7 @@
 //! 9.5 / 11.1. (64 values of any width would be 8.5 / 10.2, but in columns too narrow for vectors.)
 
 use super::BadPack;
+use super::dispatch::{Job, Level};
 
 /// Values in a plane.
 pub(super) const WIDE: usize = 256;
@@ -128,6 +129,57 @@ pub(super) fn unpack(bytes: &mut &[u8], below: &Wide, out: &mut Wide) -> Result<
     Ok(())
 }
 
+/// Packs the values of any number of pixels behind what `out` holds.
+pub fn pack_values(values: &[u16], out: &mut Vec<u8>) {
+    Level::best().run(PackValues { values, out });
+}
+
+/// Takes the values of so many pixels off the front of `bytes`.
+///
+/// # Errors
+/// Where they are not what [`pack_values`] has packed.
+pub fn unpack_values(bytes: &mut &[u8], pixels: usize) -> Result<Vec<u16>, BadPack> {
+    let (mut values, mut result) = (Vec::with_capacity(pixels), Ok(()));
+    Level::best().run(UnpackValues { bytes, pixels, values: &mut values, result: &mut result });
+    result.map(|()| values)
+}
+
+struct PackValues<'a> {
+    values: &'a [u16],
+    out: &'a mut Vec<u8>,
+}
+
+impl Job for PackValues<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for group in self.values.chunks(WIDE) {
+            let (mut plane, mut counts) = (Wide::of(0), Wide::of(0));
+            plane.0[..group.len()].copy_from_slice(group);
+            counts.0[..group.len()].fill(1);
+            pack(&plane, &Wide::of(0), &counts, 0, self.out);
+        }
+    }
+}
+
+struct UnpackValues<'a, 'b> {
+    bytes: &'a mut &'b [u8],
+    pixels: usize,
+    values: &'a mut Vec<u16>,
+    result: &'a mut Result<(), BadPack>,
+}
+
+impl Job for UnpackValues<'_, '_> {
+    #[inline(always)]
+    fn run(self) {
+        let mut plane = Wide::of(0);
+        while self.values.len() < self.pixels && self.result.is_ok() {
+            *self.result = unpack(self.bytes, &Wide::of(0), &mut plane);
+            let left = self.pixels - self.values.len();
+            self.values.extend_from_slice(&plane.0[..left.min(WIDE)]);
+        }
+    }
+}
+
 #[inline(always)]
 fn put_columns(columns: &Columns, out: &mut [u8; 2 * COLUMNS]) {
     for (pair, column) in out.as_chunks_mut::<2>().0.iter_mut().zip(columns) {
@@ -182,6 +234,20 @@ mod tests {
         let mut bytes = vec![0; 2000];
         bytes[2] = 17;
         assert_eq!(unpack(&mut &bytes[..], &Wide::of(0), &mut Wide::of(0)), Err(BadPack::Width(17)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_number_of_values_comes_back(planes in prop::collection::vec(prop::collection::vec(any::<u16>(), 0..700), 0..3)) {
+            let mut bytes = Vec::new();
+            planes.iter().for_each(|values| pack_values(values, &mut bytes));
+            let mut rest = &bytes[..];
+            for values in &planes {
+                prop_assert_eq!(&unpack_values(&mut rest, values.len()), &Ok(values.clone()));
+            }
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(unpack_values(&mut rest, 1), Err(BadPack::Short));
+        }
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::BufWriter;
 
-use artifacts::container::{Coding, Reader, Writer};
+use artifacts::container::{Reader, Writer};
 use artifacts::{ArtifactStore, Scratch, StoreError};
 use mosaic::kernel::BadPack;
 
@@ -98,7 +98,7 @@ impl<'a> Aside<'a> {
         let path = self.scratch.insert(scratch).path().join(self.packs.len().to_string());
         let said = |e| StoreError::io(&path, e);
         let file = File::create_new(&path).map_err(said)?;
-        let mut writer = Writer::new(BufWriter::new(file), "aside", "", Coding::Plain, ()).map_err(said)?;
+        let mut writer = Writer::new(BufWriter::new(file), "aside", "", ()).map_err(said)?;
         let made = piles.len();
         for pile in piles {
             writer.frame(&pile).map_err(said)?;

@@ -1,10 +1,9 @@
-//! Composites of kept partials: merged, or the new ones added to the core of the others.
+//! Composites of kept partials: merged, which leaves a core too, or the one that is new added to the core of the others.
 
 use artifacts::container::Reader;
 use artifacts::{Kind, StoreError};
 use mosaic::composite::Composite;
 use mosaic::ids::Key;
-use mosaic::kernel::Pile;
 use mosaic::partial::{Middles, Partial};
 use mosaic::plan::{PartialPlan, SubTilePlan, TileShard};
 use proto::work::Done;
@@ -34,14 +33,11 @@ struct Core {
 struct Merge<'a> {
     shape: &'a Partial,
     partials: Vec<Opened>,
-    core: Option<Core>,
     buffers: Vec<Vec<u8>>,
-    /// The new core of the chunk that was merged last.
-    new_core: Vec<u8>,
 }
 
 impl Executor {
-    /// Makes the composite of partials, a few rows at a time, and their core.
+    /// Makes the composite of partials, a few rows at a time.
     pub(super) fn merged(
         &self,
         key: &Key,
@@ -53,42 +49,77 @@ impl Executor {
         let depth = shard.scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let chunk = Needs::of(shape.width * shape.rows_per_chunk, shape.width, shape.bands.len(), depth);
         let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth));
-        let mut partials = self.open_partials(&planned.partials)?;
+        let partials = self.open_partials(&planned.partials)?;
         let mut scenes = shape.clone();
         partials.iter().for_each(|partial| scenes.merge_scenes(&partial.header));
         let header = header(shard, &shape, scenes.scenes);
-        let keys: Vec<&Key> = planned.partials.iter().map(|partial| &partial.key).collect();
-        let core = self.find_core(&keys, &mut partials);
-        let buffers = vec![Vec::new(); partials.len() + 1];
-        let mut merge = Merge { shape: &shape, partials, core, buffers, new_core: Vec::new() };
-        let (path, core_key) = (self.store.path(Kind::Composite, key), TileShard::core_key(&keys));
-        let core_path = self.store.path(Kind::Core, &core_key);
+        let buffers = vec![Vec::new(); partials.len()];
+        let mut merge = Merge { shape: &shape, partials, buffers };
+        let path = self.store.path(Kind::Composite, key);
         let mut core_bytes = 0;
         let bytes = self.store.write(Kind::Composite, key, header, |composites| {
-            core_bytes = self.store.write(Kind::Core, &core_key, (), |cores| {
-                for index in 0..shape.height.div_ceil(shape.rows_per_chunk) {
-                    cancel.check()?;
-                    let middles = self.merged_chunk(&mut merge, index)?;
-                    let rows = Composite::finish(&middles, shard.recipe.dtype, shard.recipe.min_observations);
-                    composites.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?;
-                    cores.frame(&merge.new_core).map_err(|e| StoreError::io(&core_path, e))?;
-                }
-                Ok::<_, TaskError>(())
-            })?;
-            Ok::<_, TaskError>(())
+            let put = |middles: &Middles| {
+                cancel.check()?;
+                let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
+                Ok(composites.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?)
+            };
+            match self.find_core(&mut merge.partials) {
+                Some(core) => self.add_to(&core, &mut merge, put),
+                None => self.merge_to_core(&mut merge, put).map(|bytes| core_bytes = bytes),
+            }
         })?;
         Ok(Done { bytes_read: 0, bytes_written: bytes + core_bytes })
     }
 
-    /// The core of as many of the partials as there is one of: of all, of all but one, else of the first ones. Marks
-    /// the partials that it does not have.
-    fn find_core(&self, keys: &[&Key], partials: &mut [Opened]) -> Option<Core> {
-        let count = keys.len();
-        let but_one = (0..count).rev().map(|left| (0..count).filter(|&at| at != left).collect());
-        let firsts = (1..count.saturating_sub(1)).rev().map(|upto| (0..upto).collect());
-        let choices = std::iter::once((0..count).collect::<Vec<_>>()).chain(but_one).chain(firsts);
-        for choice in choices {
-            let key = TileShard::core_key(&choice.iter().map(|&at| keys[at]).collect::<Vec<_>>());
+    /// Merges all partials, and keeps their core for the slice that comes next: the core's bytes.
+    fn merge_to_core(
+        &self,
+        merge: &mut Merge<'_>,
+        mut put: impl FnMut(&Middles) -> Result<(), TaskError>,
+    ) -> Result<u64, TaskError> {
+        let key = TileShard::core_key(&merge.partials.iter().map(|partial| &partial.key).collect::<Vec<_>>());
+        let path = self.store.path(Kind::Core, &key);
+        let mut core = Vec::new();
+        self.store.write(Kind::Core, &key, (), |cores| {
+            for index in 0..merge.shape.chunks() {
+                core.clear();
+                put(&self.merged_chunk(merge, index, &mut core)?)?;
+                cores.frame(&core).map_err(|e| StoreError::io(&path, e))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Adds the new partials to a core. Where it does not reach, or is none after all, all partials are merged.
+    fn add_to(
+        &self,
+        core: &Core,
+        merge: &mut Merge<'_>,
+        mut put: impl FnMut(&Middles) -> Result<(), TaskError>,
+    ) -> Result<(), TaskError> {
+        let mut bytes = Vec::new();
+        for index in 0..merge.shape.chunks() {
+            let added = match core.reader.frame_into(index, &mut bytes) {
+                Ok(()) => self.added_chunk(merge, index, &bytes),
+                Err(error) => {
+                    self.without_core(&core.key, &error);
+                    None
+                }
+            };
+            match added {
+                Some(middles) => put(&middles)?,
+                None => put(&self.merged_chunk(merge, index, &mut Vec::new())?)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The core of all partials, or of all but one. Marks those that it has.
+    fn find_core(&self, partials: &mut [Opened]) -> Option<Core> {
+        let but = |left: Option<usize>| (0..partials.len()).filter(move |&at| Some(at) != left).collect::<Vec<_>>();
+        let choices = std::iter::once(but(None)).chain((0..partials.len()).rev().map(|left| but(Some(left))));
+        for choice in choices.collect::<Vec<_>>() {
+            let key = TileShard::core_key(&choice.iter().map(|&at| &partials[at].key).collect::<Vec<_>>());
             if !self.store.has(Kind::Core, &key) {
                 continue;
             }
@@ -105,7 +136,7 @@ impl Executor {
         None
     }
 
-    /// A core that cannot be used is no one's loss: all is merged instead, and there will be a new one.
+    /// A core that cannot be used is no one's loss: all is merged instead, and another time there will be a new one.
     fn without_core(&self, key: &Key, error: &StoreError) {
         tracing::warn!(%key, %error, "a core cannot be used, all slices are merged");
         if let Err(error) = self.store.discard(Kind::Core, key) {
@@ -113,48 +144,36 @@ impl Executor {
         }
     }
 
-    /// The middle of some rows of all partials.
-    fn merged_chunk(&self, merge: &mut Merge<'_>, index: usize) -> Result<Middles, TaskError> {
-        if let Some(core) = merge.core.take() {
-            let read = core.reader.frame_into(index, merge.core_buffer());
-            match read {
-                Ok(()) => {
-                    merge.core = Some(core);
-                    // Where the core does not reach, or is none after all, everything is merged.
-                    if let Some(middles) = self.added(merge, index, true).ok().flatten() {
-                        return Ok(middles);
-                    }
-                }
-                Err(error) => self.without_core(&core.key, &error),
-            }
+    /// The middle of some rows of a core and of the new partials. None where the core does not reach, or one of them
+    /// cannot be read: a merge of all tells which.
+    fn added_chunk(&self, merge: &mut Merge<'_>, index: usize, core: &[u8]) -> Option<Middles> {
+        let Merge { shape, partials, buffers } = merge;
+        let mut piles = Vec::new();
+        for (partial, buffer) in partials.iter().zip(buffers).filter(|(partial, _)| partial.is_new) {
+            partial.reader.frame_into(index, buffer).ok()?;
+            piles.push(partial.header.pile(buffer));
         }
-        let failed =
-            |merge: &Merge<'_>| TaskError::Plan(format!("chunk {index} of {} has no middle", merge.shape.height));
-        self.added(merge, index, false)?.ok_or_else(|| failed(merge))
+        Middles::add(shape.pixels(index), shape.bands.len(), core, &mut piles).ok().flatten()
     }
 
-    /// Adds the new partials to the core, or all partials to none.
-    fn added(&self, merge: &mut Merge<'_>, index: usize, to_core: bool) -> Result<Option<Middles>, TaskError> {
-        let Merge { shape, partials, buffers, new_core, .. } = merge;
-        let wanted = |partial: &Opened| partial.is_new || !to_core;
-        let Some((core, buffers)) = buffers.split_last_mut() else { return Ok(None) };
-        for (partial, buffer) in partials.iter().zip(&mut *buffers).filter(|(partial, _)| wanted(partial)) {
+    /// The middle of some rows of all partials, and their core.
+    fn merged_chunk(&self, merge: &mut Merge<'_>, index: usize, core: &mut Vec<u8>) -> Result<Middles, TaskError> {
+        let Merge { shape, partials, buffers } = merge;
+        for (partial, buffer) in partials.iter().zip(&mut *buffers) {
             let read = partial.reader.frame_into(index, buffer);
             read.map_err(|error| self.lost(Kind::Partial, &partial.key, error))?;
         }
-        let read: Vec<_> = partials.iter().zip(&*buffers).filter(|(partial, _)| wanted(partial)).collect();
-        let pixels = shape.pixels(index);
-        let mut add = |piles: &mut [Pile<'_>]| {
-            new_core.clear();
-            Middles::add(pixels, shape.bands.len(), to_core.then_some(core.as_slice()), piles, new_core)
-        };
-        let mut piles: Vec<_> = read.iter().map(|(partial, bytes)| partial.header.pile(bytes)).collect();
-        add(&mut piles).map_err(|error| {
+        let read = || partials.iter().zip(&*buffers);
+        let (pixels, bands) = (shape.pixels(index), shape.bands.len());
+        let mut piles: Vec<_> = read().map(|(partial, bytes)| partial.header.pile(bytes)).collect();
+        Middles::merge_to_core(pixels, bands, &mut piles, core).map_err(|error| {
             // One of them is not what it should be: that which does not unpack by itself either.
-            let bad = read.iter().find(|(partial, bytes)| add(&mut [partial.header.pile(bytes)]).is_err());
-            let key = bad.map_or(&partials[0].key, |(partial, _)| &partial.key);
-            let error = not_a_pile("a partial", error);
-            if to_core { error.into() } else { self.lost(Kind::Partial, key, error) }
+            let is_bad = |(partial, bytes): &(&Opened, &Vec<u8>)| {
+                let mut piles = [partial.header.pile(bytes)];
+                Middles::merge_to_core(pixels, bands, &mut piles, &mut Vec::new()).is_err()
+            };
+            let key = read().find(is_bad).map_or(&partials[0].key, |(partial, _)| &partial.key);
+            self.lost(Kind::Partial, key, not_a_pile("a partial", error))
         })
     }
 
@@ -175,13 +194,5 @@ impl Executor {
             }
         }
         if lost.is_empty() { Ok(opened) } else { Err(TaskError::InputsLost(lost)) }
-    }
-}
-
-impl Merge<'_> {
-    /// Where the core's bytes of a chunk go: behind the partials' buffers.
-    fn core_buffer(&mut self) -> &mut Vec<u8> {
-        let last = self.partials.len();
-        &mut self.buffers[last]
     }
 }
