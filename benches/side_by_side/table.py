@@ -164,12 +164,14 @@ def whole_lines(runs: Runs) -> Iterator[Line]:
 
 def reuse_lines(runs: Runs, main: Workload) -> Iterator[Line]:
     """Slices, one month more, and nothing to do."""
-    def against_whole(what: str, case: str, most: float, digits: int) -> Line:
-        return compared(what, runs.of(main, case), runs.ratios(main, case, "whole", seconds_of), "whole run", most=most,
+    def against(base: str, called: str, what: str, case: str, most: float, digits: int) -> Line:
+        return compared(what, runs.of(main, case), runs.ratios(main, case, base, seconds_of), called, most=most,
                         digits=digits)
 
-    yield against_whole("with slice: P1M, partials kept", "sliced", 1.35, 2)
-    yield against_whole("thirteenth month added to twelve", "thirteenth", 1 / 8, 3)
+    added = "thirteenth month added to twelve"
+    yield against("whole", "whole run", "with slice: P1M, partials kept", "sliced", 1.35, 2)
+    yield against("sliced", "run with slices", f"{added}, over the run that made those", "thirteenth", 1 / 8, 3)
+    yield against("whole", "whole run", f"{added}, over a run without slices", "thirteenth", 1 / 8, 3)
     again = runs.of(main, "again")
     if again:
         spread, read = Spread.of(r.seconds for r in again), max(r.bytes_read for r in again)
@@ -196,11 +198,14 @@ def kernel_lines(rates: Rates) -> Iterator[Line]:
     for masks, depth in sorted({at for points in rates.values() for at in points}):
         at = masks, depth
         best = max(((points[at].median, name) for name, points in rivals.items() if at in points), default=None)
-        line = Line(f"kernel, one core, {depth} deep, {KERNEL_MASKS[masks]}", "not measured", target=">= 1.50 G/s",
+        line = Line(f"kernel, one core, {depth} deep, {KERNEL_MASKS[masks]}", "not measured",
                     rival="{:.3f} G/s {}".format(*best) if best else NONE)
         if at in ours:
-            line = dataclasses.replace(line, result=f"{ours[at].median:.2f} G/s", spread=ours[at].range(2),
-                                       met=yes(ours[at].median >= 1.5))
+            line = dataclasses.replace(line, result=f"{ours[at].median:.2f} G/s", spread=ours[at].range(2))
+        # The target is for what the workloads look like; no sky is as bad as the toss of a coin for each pixel.
+        if masks == "clouds":
+            met = yes(ours[at].median >= 1.5) if at in ours else NONE
+            line = dataclasses.replace(line, target=">= 1.50 G/s", met=met)
         yield line
     for name, called, least in (("s2mosaic", "s2mosaic's", 10), ("numpy", "numpy.nanmedian", 50)):
         for masks in sorted({masks for masks, _ in rivals.get(name, {})}):

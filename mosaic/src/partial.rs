@@ -129,12 +129,7 @@ impl Middles {
     ///
     /// # Errors
     /// Where core or piles are not as they were packed.
-    pub fn add(
-        pixels: usize,
-        bands: usize,
-        core: &[u8],
-        piles: &mut [Pile<'_>],
-    ) -> Result<Option<Self>, BadPack> {
+    pub fn add(pixels: usize, bands: usize, core: &[u8], piles: &mut [Pile<'_>]) -> Result<Option<Self>, BadPack> {
         let mut added = Self::zeros(pixels, bands);
         Ok(kernel::add(core, piles, added.places())?.then_some(added))
     }

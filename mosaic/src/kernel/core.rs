@@ -56,12 +56,7 @@ pub fn add(core: &[u8], piles: &mut [Pile<'_>], middles: Middles<'_>) -> Result<
     add_at(Level::best(), core, piles, middles)
 }
 
-pub(super) fn add_at(
-    level: Level,
-    core: &[u8],
-    piles: &mut [Pile<'_>],
-    middles: Middles<'_>,
-) -> Result<bool, BadPack> {
+pub(super) fn add_at(level: Level, core: &[u8], piles: &mut [Pile<'_>], middles: Middles<'_>) -> Result<bool, BadPack> {
     middles.pixels();
     let mut result = Ok(true);
     level.run(Add { core: Core::new(core), piles, middles, result: &mut result });
@@ -179,12 +174,12 @@ impl<'a> Core<'a> {
     /// values all is known: from the first slot on, or from 0 where there is nothing below it, and so upwards.
     #[inline(always)]
     fn push(&self, quarter: usize, stack: &mut Stack) -> (Row, Row) {
-        let counts = self.counts.quarter(quarter);
+        let counts = Row(*self.counts.quarter(quarter));
         let (mut low, mut high) = (Row::of(0), Row::of(u16::MAX));
         for (slot, values) in (0..).zip(&self.slots) {
             let mut row = Row(*values.quarter(quarter));
             for lane in 0..LANES {
-                let (from, upto) = slots_of(counts[lane]);
+                let (from, upto) = slots_of(counts.0[lane]);
                 row.0[lane] = (row.0[lane] | mask(slot >= upto)) & !mask(slot < from);
             }
             stack.push(&row);
@@ -196,8 +191,8 @@ impl<'a> Core<'a> {
         }
         for lane in 0..LANES {
             // The outermost slots' ranks may be the outermost of all.
-            low.0[lane] &= mask(counts[lane] / 2 > HALF);
-            high.0[lane] |= mask(counts[lane] - counts[lane] / 2 <= HALF);
+            low.0[lane] &= mask(counts.0[lane] / 2 > HALF);
+            high.0[lane] |= mask(counts.0[lane] - counts.0[lane] / 2 <= HALF);
         }
         (low, high)
     }

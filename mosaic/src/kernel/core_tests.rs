@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::core::{add_at, merge_to_core_at};
-use super::tests::{Pixels, sorted, stack, with_layers};
 use super::merge::Middles;
+use super::tests::{Pixels, sorted, stack, with_layers};
 use super::*;
 
 const BANDS: usize = 2;

@@ -146,7 +146,13 @@ pub(super) fn pile_at(
     piles: &mut [Pile<'_>],
     out: &mut Vec<u8>,
 ) -> Result<(), BadPack> {
-    gather(level, pixels, layers, piles, Packer { programs: Programs::new(0, Ranks::All), counts: Wide::of(0), ranks: Vec::new(), out })
+    gather(
+        level,
+        pixels,
+        layers,
+        piles,
+        Packer { programs: Programs::new(0, Ranks::All), counts: Wide::of(0), ranks: Vec::new(), out },
+    )
 }
 
 pub(super) fn gather<S: Sink>(

@@ -186,3 +186,37 @@ fn is_run(columns: &[u32]) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::layout::Sample;
+
+    #[test]
+    fn of_a_block_the_rows_are_taken_that_hold_a_wanted_pixel() {
+        let layout = Layout {
+            href: "a.tif".to_owned(),
+            epsg: None,
+            wkt: None,
+            geotransform: [0.0, 10.0, 0.0, 0.0, 0.0, -10.0],
+            width: 8,
+            height: 8,
+            block: (4, 4),
+            sample: Sample::U16,
+            nodata: None,
+            scale: 1.0,
+            offset: 0.0,
+        };
+        let lookup = Lookup::Aligned { columns: (0..8).collect(), rows: (0..8).collect() };
+        let mut wanted = Bits::zeros(64);
+        [8 + 5, 2 * 8 + 7, 7 * 8 + 3].into_iter().for_each(|pixel| wanted.set(pixel, true));
+        let blocks = wanted_blocks(&lookup, &layout, &wanted, 8);
+        let expected = [
+            (Block { x: 1, y: 0 }, Taker::Window { columns: 4..8, rows: 1..3 }),
+            (Block { x: 0, y: 1 }, Taker::Window { columns: 0..4, rows: 7..8 }),
+        ];
+        assert_eq!(blocks, expected);
+        let rows = |at: usize| Placement::new(&lookup, &blocks[at].1, layout.rect(blocks[at].0), 8).rows();
+        assert_eq!((rows(0), rows(1)), (1..3, 3..4));
+    }
+}
