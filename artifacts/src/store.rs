@@ -31,6 +31,8 @@ pub enum Kind {
     Mosaic,
     /// The picture of a whole mosaic.
     Quicklook,
+    /// A file that was sent along with a request.
+    Attachment,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
             Self::Composite => "composite",
             Self::Mosaic => "mosaic",
             Self::Quicklook => "quicklook",
+            Self::Attachment => "attachment",
         }
     }
 }
@@ -153,14 +156,22 @@ impl ArtifactStore {
     /// # Errors
     /// What the system says.
     pub fn write_document<T: Serialize>(&self, kind: Kind, key: &Key, document: &T) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(&self.path(kind, key), e.into()))?;
+        self.write_bytes(kind, key, &bytes)
+    }
+
+    /// Keeps bytes as they are.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn write_bytes(&self, kind: Kind, key: &Key, bytes: &[u8]) -> Result<(), StoreError> {
         let target = self.path(kind, key);
-        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(&target, e.into()))?;
-        // One that is there has no checksum of its own: it is kept only where it is what would be written.
+        // What is there has no checksum of its own: it is kept only where it is what would be written.
         if fs::read(&target).is_ok_and(|found| found == bytes) {
             return Ok(());
         }
         let file = self.temporary()?;
-        file.as_file().write_all(&bytes).map_err(|e| StoreError::io(&target, e))?;
+        file.as_file().write_all(bytes).map_err(|e| StoreError::io(&target, e))?;
         publish(file, &target)
     }
 

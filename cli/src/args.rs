@@ -1,9 +1,11 @@
 //! What the command line says.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
+use tonic::transport::Uri;
 
 /// Exact, cloud-free median mosaics of Sentinel-2.
 ///
@@ -33,6 +35,27 @@ pub enum Command {
     Link(RequestArgs),
     /// Prints the JSON schema of a request, for editors.
     Schema,
+    /// Takes requests, plans them, and hands their tasks out to workers.
+    Coordinator(CoordinatorArgs),
+    /// Works for a coordinator until it is told to stop.
+    Worker(WorkerArgs),
+    /// Gives a request to a coordinator. The same request again is the same mosaic.
+    ///
+    /// An area and catalogues that are files here are sent along.
+    Submit(SubmitArgs),
+    /// Tells how the mosaics of a coordinator fare, or one of them.
+    Status(StatusArgs),
+    /// Follows a mosaic to its end.
+    Watch(MosaicArgs),
+    /// Stops a mosaic: what is done is kept.
+    Cancel(MosaicArgs),
+    /// Makes what failed of a mosaic again.
+    Retry(MosaicArgs),
+    /// Prints completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// A request, and how to tell about it.
@@ -60,6 +83,87 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
     /// Prints the report as JSON on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to coordinate.
+#[derive(Debug, clap::Args)]
+pub struct CoordinatorArgs {
+    /// Address and port to listen on; port 0 takes any that is free.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    pub listen: SocketAddr,
+    /// Directory that keeps what is done, and that workers reach under the same name.
+    #[arg(long, value_name = "DIR")]
+    pub store: PathBuf,
+}
+
+/// How to work.
+#[derive(Debug, clap::Args)]
+pub struct WorkerArgs {
+    /// Whom to work for.
+    #[command(flatten)]
+    pub at: At,
+    /// Tasks at once [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub slots: Option<u16>,
+    /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+}
+
+/// Where the coordinator is.
+#[derive(Debug, clap::Args)]
+pub struct At {
+    /// URLs of coordinators; the first that answers is asked.
+    #[arg(
+        long,
+        value_name = "URL,...",
+        env = "CLEARMOSAIC_COORDINATOR",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:7070"
+    )]
+    pub coordinator: Vec<Uri>,
+}
+
+/// What to submit.
+#[derive(Debug, clap::Args)]
+pub struct SubmitArgs {
+    /// The request: YAML or JSON.
+    pub request: PathBuf,
+    /// Whom to give it to.
+    #[command(flatten)]
+    pub at: At,
+    /// Follows it to its end, and ends as `run` does.
+    #[arg(long)]
+    pub watch: bool,
+    /// Prints the report as JSON on stdout, with --watch.
+    #[arg(long, requires = "watch")]
+    pub json: bool,
+}
+
+/// What to tell of.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// A mosaic's name, or one of its runs' [default: all].
+    pub name: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: At,
+    /// Prints JSON for programs instead of a table for people: a line for each run.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A mosaic.
+#[derive(Debug, clap::Args)]
+pub struct MosaicArgs {
+    /// Its name, or one of its runs'.
+    pub name: String,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: At,
+    /// Prints the report as JSON on stdout, at the end of a watch.
     #[arg(long)]
     pub json: bool,
 }

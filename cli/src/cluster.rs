@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use coordinator::driver::{Components, Driver};
 use hyper_util::rt::TokioIo;
+use proto::coordinators::Coordinators;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Endpoint, Uri};
 use worker::agent;
 use worker::execute::Executor;
 use worker::memory::Memory;
@@ -42,13 +43,14 @@ impl Cluster {
         let executor = Arc::new(Executor::new(store, memory, worker::pool(workers)?));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
         for number in 0..workers {
-            let channel = cluster.channel().await?;
+            let coordinators = cluster.coordinators().await?;
             let executor = Arc::clone(&executor);
             let settings = agent::Settings { worker_id: format!("worker-{number}"), slots: 1 };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {
-                if let Err(status) = agent::work(channel, executor, settings, stopped).await {
-                    tracing::error!(%status, "a worker ended");
+                let executors = |_: &str| Ok(Arc::clone(&executor));
+                if let Err(error) = agent::work(coordinators, executors, settings, stopped).await {
+                    tracing::error!(%error, "a worker ended");
                 }
             });
         }
@@ -56,14 +58,15 @@ impl Cluster {
     }
 
     /// A connection to the coordinator.
-    pub async fn channel(&self) -> anyhow::Result<Channel> {
+    pub async fn coordinators(&self) -> anyhow::Result<Coordinators> {
         let dial = self.dial.clone();
         let connector = tower::service_fn(move |_: Uri| {
             let (ours, theirs) = tokio::io::duplex(PIPE);
             let dialled = dial.send(theirs).map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused));
             async move { dialled.map(|()| TokioIo::new(ours)) }
         });
-        Ok(Endpoint::from_static("http://in-process").connect_with_connector(connector).await?)
+        let channel = Endpoint::from_static("http://in-process").connect_with_connector(connector).await?;
+        Ok(Coordinators::single(channel))
     }
 
     /// Stops the workers, once each has ended what it does.

@@ -1,19 +1,26 @@
 //! The `clearmosaic` command.
 //!
 //! ```text
-//! args ─► request (read, checked, paths made absolute) ─► run | plan | link | schema ─► exit code
+//! args ─► request (read, checked, paths made absolute) ─► run | plan | link     here
+//!                                                      ─► submit               to a coordinator
+//!      ─► coordinator | worker                         serve, until told to stop
+//!      ─► status | watch | cancel | retry              ask a coordinator
 //! ```
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 complete, 1 internal, 2 bad input, 3 incomplete.
 
 mod args;
+mod attach;
+mod client;
 mod cluster;
 mod exit;
 mod input;
+mod jobs;
 mod log;
 mod memory;
 mod progress;
 mod run;
+mod serve;
 mod tables;
 
 use std::io::Write;
@@ -21,7 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use args::{Args, Command, RequestArgs};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use exit::{BadInput, Exit};
 use worker::library::Library;
 
@@ -39,6 +46,19 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Link(args) => link(&args),
         Command::Schema => {
             print(&format!("{:#}\n", mosaic::request::schema()))?;
+            Ok(Exit::Complete)
+        }
+        Command::Coordinator(args) => serve::coordinator(&args),
+        Command::Worker(args) => serve::worker(&args),
+        Command::Submit(args) => jobs::submit(&args),
+        Command::Status(args) => jobs::status(&args),
+        Command::Watch(args) => jobs::watch(&args),
+        Command::Cancel(args) => jobs::cancel(&args),
+        Command::Retry(args) => jobs::retry(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "clearmosaic", &mut script);
+            print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Complete)
         }
     }

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use coordinator::prepare::{LinkLine, PlanSummary};
 use mosaic::link::Linkage;
 use mosaic::request::Request;
+use proto::job::{JobProgress, JobState};
 use serde_json::Value;
 
 /// Columns padded to their widest cell; the first column to the left, the others to the right.
@@ -90,6 +91,36 @@ pub fn link(lines: &[LinkLine], linkage: &Linkage) -> String {
         linkage.superseded.len(),
         linkage.unusable.len()
     );
+    text
+}
+
+/// What `status` tells: a line for each job.
+pub fn status(jobs: &[JobProgress]) -> String {
+    if jobs.is_empty() {
+        return "no mosaic has been submitted\n".to_owned();
+    }
+    let mut rows = vec![cells(&[&"mosaic", &"state", &"done", &"reused", &"failed", &"running", &"of", &"read"])];
+    for job in jobs {
+        let sum = |count: fn(&proto::job::TaskCounts) -> u32| job.tasks.iter().map(count).sum::<u32>();
+        rows.push(cells(&[
+            &job.name,
+            &crate::jobs::called(&job.state),
+            &sum(|c| c.done),
+            &sum(|c| c.reused),
+            &sum(|c| c.failed),
+            &sum(|c| c.running),
+            &sum(|c| c.total),
+            &ByteSize(job.bytes_read),
+        ]));
+    }
+    let mut text = table(&rows);
+    for job in jobs {
+        match &job.state {
+            JobState::Published { at, .. } => drop(writeln!(text, "{}: {at}", job.name)),
+            JobState::Failed { error, .. } => drop(writeln!(text, "{}: {error}", job.name)),
+            _ => {}
+        }
+    }
     text
 }
 

@@ -16,6 +16,7 @@ use proto::job::{JobProgress, JobState, TaskCounts};
 use proto::work::{Lease, LeaseRef, Outcome};
 use tokio::sync::{Notify, watch};
 
+use crate::attachments::{AttachmentError, Attachments};
 use crate::finish::{self, Run};
 use crate::job::Job;
 use crate::prepare::{PrepareError, Prepared, prepare};
@@ -37,10 +38,32 @@ pub enum SubmitError {
     /// No scene is linked: there is nothing to make a mosaic of.
     #[error("{0}")]
     Nothing(String),
+    /// What was sent along with the request is at fault.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
     /// The program's own fault.
     #[error("{0}")]
     Internal(String),
 }
+
+/// Why a job was not tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError {
+    /// There is no such job.
+    #[error(transparent)]
+    NoJob(#[from] NoJob),
+    /// There is nothing to do again.
+    #[error("{0}")]
+    Nothing(&'static str),
+    /// Its request was not taken any more.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+/// A job that is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no job `{0}`")]
+pub struct NoJob(pub String);
 
 /// What the driver needs of the world.
 #[derive(Clone)]
@@ -114,7 +137,35 @@ impl Driver {
     ///
     /// # Errors
     /// Where the request is at fault, or nothing is linked.
-    pub async fn submit(self: &Arc<Self>, request: Request) -> Result<String, SubmitError> {
+    pub async fn submit(
+        self: &Arc<Self>,
+        mut request: Request,
+        attachments: Attachments,
+    ) -> Result<String, SubmitError> {
+        attachments.place(&mut request, &self.components.store)?;
+        self.begin(request).await
+    }
+
+    /// Plans the request of a job that failed, or that is incomplete, again. What was done is found in the store; what
+    /// has been mended since is read anew.
+    ///
+    /// # Errors
+    /// Where it has not ended, or nothing of it failed; where its request is no longer good.
+    pub async fn retry(self: &Arc<Self>, id: &str) -> Result<(), RetryError> {
+        let request = {
+            let inner = self.lock();
+            let running = inner.jobs.get(id).ok_or_else(|| NoJob(id.to_owned()))?;
+            match running.progress.borrow().state {
+                JobState::Running | JobState::Publishing => return Err(RetryError::Nothing("it has not ended yet")),
+                JobState::Published { complete: true, .. } => return Err(RetryError::Nothing("nothing of it failed")),
+                _ => running.job.prepared.request.clone(),
+            }
+        };
+        self.begin(request).await?;
+        Ok(())
+    }
+
+    async fn begin(self: &Arc<Self>, request: Request) -> Result<String, SubmitError> {
         let id = format!("{}-{}", request.name, &Key::of("clearmosaic request", &request).as_str()[..12]);
         if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
             return Ok(id);
@@ -160,10 +211,13 @@ impl Driver {
         self.lock().jobs.get(id).map(|running| running.progress.subscribe())
     }
 
-    /// Every job's progress.
+    /// Every job's progress, that of the newest first.
     #[must_use]
     pub fn all(&self) -> Vec<JobProgress> {
-        self.lock().jobs.values().map(|running| running.progress.borrow().clone()).collect()
+        let inner = self.lock();
+        let mut jobs: Vec<&Running> = inner.jobs.values().collect();
+        jobs.sort_by_key(|running| std::cmp::Reverse(running.started));
+        jobs.into_iter().map(|running| running.progress.borrow().clone()).collect()
     }
 
     /// Stops a job; whether there was one to stop.

@@ -1,12 +1,13 @@
 //! The coordinator: reads catalogues, plans, hands tasks out, publishes.
 //!
 //! ```text
-//! request ─► prepare (catalogue, link, plan) ─► table (pure) ◄─► services (gRPC) ◄─► workers
-//!                                                 │
-//!                                                 ▼
-//!                                              finish ─► publish
+//! request, attachments ─► prepare (catalogue, link, plan) ─► table (pure) ◄─► services (gRPC) ◄─► workers
+//!                                                              │
+//!                                                              ▼
+//!                                                           finish ─► publish
 //! ```
 
+pub mod attachments;
 pub mod catalogue;
 pub mod driver;
 mod finish;

@@ -140,8 +140,14 @@ impl Key {
     #[must_use]
     pub fn of<T: Serialize>(kind: &str, value: &T) -> Self {
         let json = serde_json::to_vec(value).unwrap_or_else(|e| panic!("a key of unserialisable data: {e}"));
+        Self::of_bytes(kind, &json)
+    }
+
+    /// The key of bytes as they are.
+    #[must_use]
+    pub fn of_bytes(kind: &str, bytes: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(kind);
-        hasher.update(&json);
+        hasher.update(bytes);
         Self(hasher.finalize().to_hex()[..32].to_owned())
     }
 

@@ -3,6 +3,7 @@
 //! Wire types stop here. `wire` is generated; `work` and `job` hold the types that the rest of the program speaks,
 //! with a `From` on the sending side and a `TryFrom` on the receiving side.
 
+pub mod coordinators;
 pub mod job;
 pub mod work;
 

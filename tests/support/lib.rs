@@ -1,9 +1,11 @@
 //! What the tests of the whole share: the binary, the data, the oracle.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod cluster;
 mod run;
 mod world;
 
+pub use cluster::{Coordinator, Process};
 pub use run::{MADE, Run, artifacts, assert_same, command, rasters, run, run_command};
 pub use world::{World, json};
 

@@ -1,4 +1,5 @@
-//! The agent: leases tasks while it has free slots, keeps the leases alive, reports how each task ended.
+//! The agent: leases tasks while it has free slots, keeps the leases alive, reports how each task ended. It rides out
+//! coordinators that are away.
 //!
 //! ```text
 //! lease ──► slot (a thread: executes) ──► report
@@ -10,12 +11,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use artifacts::StoreError;
+use proto::coordinators::{Coordinators, is_away};
 use proto::wire::work_service_client::WorkServiceClient;
 use proto::wire::{LeaseTasksRequest, RenewLeasesRequest, ReportTaskRequest};
 use proto::work::{Lease, LeaseRef, Outcome};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::execute::{Cancel, Executor};
@@ -24,8 +26,12 @@ use crate::execute::{Cancel, Executor};
 const LONG_POLL: Duration = Duration::from_secs(15);
 /// Renewal happens three times within the shortest lease.
 const RENEWALS: u32 = 3;
-/// How often a report is tried before its task is left to its lease.
-const REPORT_TRIES: u32 = 5;
+/// How often a report is tried before its task is left to its lease: for about as long as a lease lasts.
+const REPORT_TRIES: u32 = 8;
+/// The shortest and the longest pause before a coordinator that is away is asked again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+/// How long a worker that is told to stop goes on with what it has begun, before it hands it back.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How an agent works.
 #[derive(Clone, Debug)]
@@ -39,24 +45,35 @@ pub struct Settings {
 /// Leases held, each with the means to stop its task.
 type Held = Arc<Mutex<HashMap<LeaseRef, Cancel>>>;
 
-/// Works until `stop` is set, or the coordinator is gone; what is running then is finished and reported.
+/// Why an agent ends before it is told to.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The coordinator does not want it, or does not speak its language.
+    #[error("the coordinator: {}", .0.message())]
+    Refused(#[from] Box<Status>),
+    /// The store that the coordinator names cannot be used.
+    #[error("the coordinator's store: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Works until `stop` is set. What is running then is finished, or handed back where it takes long. `executors` opens
+/// the store that the coordinator names.
 ///
 /// # Errors
-/// Where the coordinator cannot be reached.
+/// Where the coordinator refuses the worker, or its store cannot be opened.
 pub async fn work(
-    channel: Channel,
-    executor: Arc<Executor>,
+    coordinators: Coordinators,
+    executors: impl Fn(&str) -> Result<Arc<Executor>, StoreError>,
     settings: Settings,
     mut stop: watch::Receiver<bool>,
-) -> Result<(), Status> {
-    let mut client = WorkServiceClient::new(channel);
+) -> Result<(), AgentError> {
     let held: Held = Held::default();
     let slots = Arc::new(Semaphore::new(settings.slots));
-    let mut running = JoinSet::new();
-    let mut renewing = JoinSet::new();
+    let (mut running, mut renewing) = (JoinSet::new(), JoinSet::new());
+    let mut pause = PAUSES[0];
     while !*stop.borrow() {
         let free = tokio::select! {
-            free = Arc::clone(&slots).acquire_owned() => free.map_err(|e| Status::internal(e.to_string()))?,
+            free = Arc::clone(&slots).acquire_owned() => free.map_err(|e| Box::new(Status::internal(e.to_string())))?,
             _ = stop.changed() => break,
         };
         let request = LeaseTasksRequest {
@@ -64,18 +81,35 @@ pub async fn work(
             free_slots: 1,
             wait_ms: u32::try_from(LONG_POLL.as_millis()).unwrap_or(u32::MAX),
         };
+        let mut client = WorkServiceClient::new(coordinators.current());
         let response = tokio::select! {
-            response = client.lease_tasks(request) => response?.into_inner(),
+            response = client.lease_tasks(request) => response,
             _ = stop.changed() => break,
         };
+        let response = match response {
+            Ok(response) => response.into_inner(),
+            Err(status) if is_away(&status) => {
+                tracing::warn!(%status, "no coordinator answers");
+                coordinators.turn();
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    _ = stop.changed() => break,
+                }
+                pause = (pause * 2).min(PAUSES[1]);
+                continue;
+            }
+            Err(status) => return Err(Box::new(status).into()),
+        };
+        pause = PAUSES[0];
         let Some(lease) = response.leases.into_iter().next() else { continue };
-        let lease = Lease::try_from(lease)?;
+        let lease = Lease::try_from(lease).map_err(|e| Box::new(Status::from(e)))?;
         if renewing.is_empty() {
-            renewing.spawn(renew(client.clone(), settings.worker_id.clone(), Arc::clone(&held), lease.ttl / RENEWALS));
+            let every = lease.ttl / RENEWALS;
+            renewing.spawn(renew(coordinators.clone(), settings.worker_id.clone(), Arc::clone(&held), every));
         }
         let task = Slot {
-            client: client.clone(),
-            executor: Arc::clone(&executor),
+            coordinators: coordinators.clone(),
+            executor: executors(&response.store)?,
             worker_id: settings.worker_id.clone(),
             held: Arc::clone(&held),
         };
@@ -85,7 +119,11 @@ pub async fn work(
         });
         while running.try_join_next().is_some() {}
     }
-    while running.join_next().await.is_some() {}
+    let finished = tokio::time::timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
+    if finished.is_err() {
+        lock(&held).values().for_each(Cancel::cancel);
+        while running.join_next().await.is_some() {}
+    }
     Ok(())
 }
 
@@ -94,7 +132,7 @@ fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<LeaseRef, Cancel>> {
 }
 
 /// Keeps the held leases alive; cancels the tasks of those that are void.
-async fn renew(mut client: WorkServiceClient<Channel>, worker_id: String, held: Held, every: Duration) {
+async fn renew(coordinators: Coordinators, worker_id: String, held: Held, every: Duration) {
     let mut timer = tokio::time::interval(every);
     loop {
         timer.tick().await;
@@ -102,6 +140,7 @@ async fn renew(mut client: WorkServiceClient<Channel>, worker_id: String, held: 
         if leases.is_empty() {
             continue;
         }
+        let mut client = WorkServiceClient::new(coordinators.current());
         match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.clone(), leases }).await {
             Ok(response) => {
                 for void in response.into_inner().void_leases {
@@ -117,14 +156,14 @@ async fn renew(mut client: WorkServiceClient<Channel>, worker_id: String, held: 
 
 /// One task's execution.
 struct Slot {
-    client: WorkServiceClient<Channel>,
+    coordinators: Coordinators,
     executor: Arc<Executor>,
     worker_id: String,
     held: Held,
 }
 
 impl Slot {
-    async fn execute(mut self, lease: Lease) {
+    async fn execute(self, lease: Lease) {
         let cancel = Cancel::default();
         lock(&self.held).insert(lease.grant.clone(), cancel.clone());
         let (executor, spec) = (Arc::clone(&self.executor), lease.spec);
@@ -141,14 +180,15 @@ impl Slot {
     }
 
     /// Reports until it is acknowledged. NOT_FOUND means that the task is someone else's by now.
-    async fn report(&mut self, grant: &LeaseRef, outcome: Outcome) {
+    async fn report(&self, grant: &LeaseRef, outcome: Outcome) {
         let request = ReportTaskRequest {
             worker_id: self.worker_id.clone(),
             lease: Some(grant.clone().into()),
             outcome: Some(outcome.into()),
         };
         for attempt in 0..REPORT_TRIES {
-            match self.client.report_task(request.clone()).await {
+            let mut client = WorkServiceClient::new(self.coordinators.current());
+            match client.report_task(request.clone()).await {
                 Ok(_) => return,
                 Err(status) if status.code() == Code::NotFound => {
                     tracing::debug!(task = %grant.task, "a stale report was refused");

@@ -1,10 +1,12 @@
 //! Reading catalogues from disk: what may be wrong with files ends here, what may be wrong with items in `mosaic`.
 //!
 //! - [`read_catalogue`]: scenes, from a STAC ItemCollection, an item, or a static catalogue;
+//! - [`absolute_items`]: a catalogue as one ItemCollection, to be read elsewhere;
 //! - [`scores_from_items`]: scores, from a STAC ItemCollection or static catalogue of theirs;
 //! - [`scores_from_template`]: scores, by listing the directories that a path template names, each once.
 
 mod fault;
+mod gather;
 mod listing;
 mod scores;
 mod walk;
@@ -15,6 +17,7 @@ use mosaic::href::Base;
 use mosaic::scene::Scene;
 
 pub use fault::{CatalogueError, Fault};
+pub use gather::absolute_items;
 pub use listing::scores_from_template;
 pub use scores::scores_from_items;
 

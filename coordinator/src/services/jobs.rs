@@ -8,15 +8,17 @@ use proto::job::JobProgress;
 use proto::wire::job_service_server::JobService;
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{
-    CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, ListJobsRequest, ListJobsResponse,
-    SubmitJobRequest, SubmitJobResponse, WatchJobRequest, WatchJobResponse,
+    AttachmentChunk, CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, ListJobsRequest,
+    ListJobsResponse, RetryJobRequest, RetryJobResponse, SubmitJobRequest, SubmitJobResponse, WatchJobRequest,
+    WatchJobResponse,
 };
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::driver::{Driver, SubmitError};
+use crate::attachments::Attachments;
+use crate::driver::{Driver, NoJob, RetryError, SubmitError};
 
 /// Takes requests and tells how they fare.
 pub struct Jobs(pub(super) Arc<Driver>);
@@ -41,7 +43,7 @@ async fn follow(mut progress: watch::Receiver<JobProgress>, tell: mpsc::Sender<R
 }
 
 fn unknown(job: &str) -> Status {
-    Status::not_found(format!("there is no job `{job}`"))
+    Status::not_found(NoJob(job.to_owned()).to_string())
 }
 
 #[tonic::async_trait]
@@ -57,14 +59,16 @@ impl JobService for Jobs {
         let Some(Piece::Header(header)) = first else {
             return Err(Status::invalid_argument("a submission starts with its header"));
         };
-        if pieces.message().await?.is_some() {
-            return Err(Status::unimplemented(
-                "attachments are not taken yet: name files that the coordinator can read",
-            ));
+        let mut attachments = Attachments::default();
+        while let Some(message) = pieces.message().await? {
+            let Some(Piece::Attachment(AttachmentChunk { key, data })) = message.piece else {
+                return Err(Status::invalid_argument("a submission has one header, then attachments"));
+            };
+            attachments.add(key, &data).map_err(|e| Status::invalid_argument(e.to_string()))?;
         }
         let request: MosaicRequest =
             request::parse(&header.request_json).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let job_id = self.0.submit(request).await.map_err(refused)?;
+        let job_id = self.0.submit(request, attachments).await.map_err(refused)?;
         Ok(Response::new(SubmitJobResponse { job_id }))
     }
 
@@ -90,5 +94,15 @@ impl JobService for Jobs {
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
         let id = request.into_inner().job_id;
         if self.0.cancel(&id) { Ok(Response::new(CancelJobResponse {})) } else { Err(unknown(&id)) }
+    }
+
+    async fn retry_job(&self, request: Request<RetryJobRequest>) -> Result<Response<RetryJobResponse>, Status> {
+        let id = request.into_inner().job_id;
+        match self.0.retry(&id).await {
+            Ok(()) => Ok(Response::new(RetryJobResponse {})),
+            Err(RetryError::NoJob(error)) => Err(Status::not_found(error.to_string())),
+            Err(RetryError::Nothing(why)) => Err(Status::failed_precondition(why)),
+            Err(RetryError::Submit(error)) => Err(refused(error)),
+        }
     }
 }

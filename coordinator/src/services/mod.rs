@@ -4,11 +4,15 @@ mod jobs;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::wire::job_service_server::JobServiceServer;
 use proto::wire::work_service_server::WorkServiceServer;
 
 use crate::driver::Driver;
+
+/// How often a connection says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Both services of a driver.
 #[must_use]
@@ -32,6 +36,9 @@ where
 {
     let (jobs, work) = services(driver);
     tonic::transport::Server::builder()
+        // Load balancers close what is silent; a peer that is gone is noticed.
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(jobs)
         .add_service(work)
         .serve_with_incoming_shutdown(incoming, stop)

@@ -1,0 +1,63 @@
+//! What goes along with a request that is submitted: files that only this machine may have.
+
+use std::path::Path;
+
+use anyhow::Context;
+use coordinator::attachments::{self, PIECE};
+use coordinator::catalogue::absolute_items;
+use mosaic::href::is_local;
+use mosaic::request::Request;
+use proto::wire::submit_job_request::Piece;
+use proto::wire::{AttachmentChunk, SubmitHeader, SubmitJobRequest};
+
+use crate::exit::BadInput;
+
+/// A request as it is sent: its header, then its files in pieces.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    pieces: Vec<SubmitJobRequest>,
+}
+
+impl Submission {
+    /// A request whose files the coordinator reads itself.
+    pub fn bare(request: &Request) -> anyhow::Result<Self> {
+        Self::of(request, Vec::new())
+    }
+
+    /// A request with its area and catalogues. Hrefs of catalogues become absolute.
+    pub fn with_files(mut request: Request) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        for (field, path) in attachments::fields(&mut request) {
+            if !is_local(path) {
+                continue;
+            }
+            let bytes = if field == "aoi" {
+                std::fs::read(&*path).map_err(|e| BadInput::one(format!("`{field}`: {path}: {e}")))?
+            } else {
+                let items = absolute_items(Path::new(path)).map_err(|error| {
+                    BadInput(error.faults().iter().map(|fault| format!("`{field}`: {fault}")).collect())
+                })?;
+                serde_json::to_vec(&items)?
+            };
+            let key = attachments::key_of(&bytes);
+            *path = attachments::named(&key);
+            files.push((key.to_string(), bytes));
+        }
+        Self::of(&request, files)
+    }
+
+    fn of(request: &Request, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Self> {
+        let header = SubmitHeader { request_json: serde_json::to_string(request).context("the request as JSON")? };
+        let chunks = files.iter().flat_map(|(key, bytes)| {
+            let chunk = |data: &[u8]| Piece::Attachment(AttachmentChunk { key: key.clone(), data: data.to_vec() });
+            bytes.chunks(PIECE).map(chunk).collect::<Vec<_>>()
+        });
+        let pieces = std::iter::once(Piece::Header(header)).chain(chunks);
+        Ok(Self { pieces: pieces.map(|piece| SubmitJobRequest { piece: Some(piece) }).collect() })
+    }
+
+    /// Its pieces, in order.
+    pub fn pieces(&self) -> impl tokio_stream::Stream<Item = SubmitJobRequest> + Send + 'static {
+        tokio_stream::iter(self.pieces.clone())
+    }
+}

@@ -1,0 +1,177 @@
+//! Talking to coordinators: asks until one answers, and goes on where a connection broke off.
+
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use proto::coordinators::{Coordinators, is_away};
+use proto::job::{JobProgress, JobState};
+use proto::wire::job_service_client::JobServiceClient;
+use proto::wire::{CancelJobRequest, ListJobsRequest, RetryJobRequest, WatchJobRequest};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::attach::Submission;
+use crate::exit::{BadInput, Exit};
+use crate::print;
+use crate::progress::Display;
+
+/// How long a coordinator may be away: longer than another takes to step in.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Someone who asks coordinators about jobs.
+#[derive(Clone)]
+pub struct Client {
+    coordinators: Coordinators,
+    /// What to call them where none answers.
+    called: String,
+}
+
+type Jobs = JobServiceClient<Channel>;
+
+impl Client {
+    /// A client of these coordinators.
+    pub fn new(coordinators: Coordinators, called: impl Into<String>) -> Self {
+        Self { coordinators, called: called.into() }
+    }
+
+    /// Asks until one answers.
+    async fn ask<T, F: Future<Output = Result<T, Status>>>(
+        &self,
+        mut call: impl FnMut(Jobs) -> F,
+    ) -> anyhow::Result<T> {
+        let since = Instant::now();
+        loop {
+            match call(JobServiceClient::new(self.coordinators.current())).await {
+                Ok(answer) => return Ok(answer),
+                Err(status) if is_away(&status) && since.elapsed() < PATIENCE => {
+                    tracing::debug!(%status, "no coordinator answers");
+                    self.coordinators.turn();
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(status) => return Err(self.said(&status)),
+            }
+        }
+    }
+
+    fn said(&self, status: &Status) -> anyhow::Error {
+        match status.code() {
+            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition => {
+                BadInput(status.message().lines().map(str::to_owned).collect()).into()
+            }
+            _ if is_away(status) => {
+                BadInput::one(format!("--coordinator {}: no one answers: {}", self.called, status.message())).into()
+            }
+            _ => anyhow!("{}", status.message()),
+        }
+    }
+
+    /// Submits a request: the job's id.
+    pub async fn submit(&self, submission: &Submission) -> anyhow::Result<String> {
+        let pieces = || submission.pieces();
+        let answer = self.ask(|mut jobs: Jobs| {
+            let pieces = pieces();
+            async move { jobs.submit_job(pieces).await }
+        });
+        Ok(answer.await?.into_inner().job_id)
+    }
+
+    /// All jobs, the newest first.
+    pub async fn jobs(&self) -> anyhow::Result<Vec<JobProgress>> {
+        let answer = self.ask(|mut jobs: Jobs| async move { jobs.list_jobs(ListJobsRequest {}).await }).await?;
+        Ok(answer.into_inner().jobs.into_iter().map(JobProgress::try_from).collect::<Result<_, _>>()?)
+    }
+
+    /// The newest run of a mosaic, by its name, or a run by its own.
+    pub async fn job(&self, name: &str) -> anyhow::Result<JobProgress> {
+        let found = self.jobs().await?.into_iter().find(|job| job.name == name || job.job == name);
+        found.ok_or_else(|| BadInput::one(format!("there is no mosaic `{name}`: ask `clearmosaic status`")).into())
+    }
+
+    /// Stops a job.
+    pub async fn cancel(&self, job_id: &str) -> anyhow::Result<()> {
+        let request = || CancelJobRequest { job_id: job_id.to_owned() };
+        self.ask(|mut jobs: Jobs| {
+            let request = request();
+            async move { jobs.cancel_job(request).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Does again what failed of a job.
+    pub async fn retry(&self, job_id: &str) -> anyhow::Result<()> {
+        let request = || RetryJobRequest { job_id: job_id.to_owned() };
+        self.ask(|mut jobs: Jobs| {
+            let request = request();
+            async move { jobs.retry_job(request).await }
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Follows a job to its end, whatever becomes of the connection. A coordinator that has lost its memory is given
+    /// the request again, where there is one.
+    pub async fn watch(
+        &self,
+        mut job_id: String,
+        submission: Option<&Submission>,
+        display: &mut Display,
+    ) -> anyhow::Result<JobProgress> {
+        loop {
+            let request = || WatchJobRequest { job_id: job_id.clone() };
+            let watching = self.ask(|mut jobs: Jobs| {
+                let request = request();
+                async move { jobs.watch_job(request).await }
+            });
+            let mut told = match (watching.await, submission) {
+                (Ok(watching), _) => watching.into_inner(),
+                (Err(error), Some(submission)) if error.is::<BadInput>() => {
+                    tracing::warn!(%error, "the request is submitted again");
+                    job_id = self.submit(submission).await?;
+                    continue;
+                }
+                (Err(error), _) => return Err(error),
+            };
+            loop {
+                match told.message().await {
+                    Ok(Some(message)) => {
+                        let Some(progress) = message.progress else { continue };
+                        let progress = JobProgress::try_from(progress)?;
+                        display.show(&progress);
+                        if progress.state.is_final() {
+                            display.end();
+                            return Ok(progress);
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(status) if is_away(&status) => break,
+                    Err(status) => return Err(self.said(&status)),
+                }
+            }
+            self.coordinators.turn();
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Tells how a job has ended.
+pub fn conclude(ended: JobProgress, json: bool) -> anyhow::Result<Exit> {
+    match ended.state {
+        JobState::Published { complete, at, report } => {
+            if json {
+                print(&format!("{}\n", report.trim_end()))?;
+            } else {
+                print(&crate::tables::published(&at, &report)?)?;
+            }
+            Ok(if complete { Exit::Complete } else { Exit::Incomplete })
+        }
+        JobState::Failed { error, internal: false } => Err(BadInput::one(error).into()),
+        JobState::Failed { error, .. } => Err(anyhow!(error)),
+        JobState::Cancelled => {
+            Err(anyhow!("stopped: nothing was published; what is done is kept, run it again to go on"))
+        }
+        JobState::Running | JobState::Publishing => Err(anyhow!("the coordinator stopped telling")),
+    }
+}

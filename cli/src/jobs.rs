@@ -1,0 +1,108 @@
+//! The commands that ask a coordinator: `submit`, `status`, `watch`, `cancel`, `retry`.
+
+use proto::coordinators::Coordinators;
+use proto::job::{JobProgress, JobState, TaskCounts};
+use serde_json::json;
+
+use crate::args::{At, MosaicArgs, StatusArgs, SubmitArgs};
+use crate::attach::Submission;
+use crate::client::{Client, conclude};
+use crate::exit::Exit;
+use crate::progress::Display;
+use crate::{input, print, tables};
+
+/// Asks within a runtime of one thread.
+fn asking<T>(at: &At, ask: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let called: Vec<String> = at.coordinator.iter().map(ToString::to_string).collect();
+        ask(Client::new(Coordinators::at(&at.coordinator), called.join(","))).await
+    })
+}
+
+/// Submits a request, and perhaps follows it.
+pub fn submit(args: &SubmitArgs) -> anyhow::Result<Exit> {
+    let submission = Submission::with_files(input::read(&args.request)?)?;
+    asking(&args.at, async |client| {
+        let job_id = client.submit(&submission).await?;
+        if !args.watch {
+            print(&format!("{job_id}\n"))?;
+            return Ok(Exit::Complete);
+        }
+        conclude(client.watch(job_id, Some(&submission), &mut Display::new(args.json)).await?, args.json)
+    })
+}
+
+/// Tells how mosaics fare.
+pub fn status(args: &StatusArgs) -> anyhow::Result<Exit> {
+    asking(&args.at, async |client| {
+        let jobs = match &args.name {
+            Some(name) => vec![client.job(name).await?],
+            None => client.jobs().await?,
+        };
+        if args.json {
+            print(&jobs.iter().map(|job| format!("{}\n", told(job))).collect::<String>())?;
+        } else {
+            print(&tables::status(&jobs))?;
+        }
+        Ok(Exit::Complete)
+    })
+}
+
+/// Follows a mosaic to its end.
+pub fn watch(args: &MosaicArgs) -> anyhow::Result<Exit> {
+    asking(&args.at, async |client| {
+        let job = client.job(&args.name).await?.job;
+        conclude(client.watch(job, None, &mut Display::new(args.json)).await?, args.json)
+    })
+}
+
+/// Stops a mosaic.
+pub fn cancel(args: &MosaicArgs) -> anyhow::Result<Exit> {
+    asking(&args.at, async |client| {
+        client.cancel(&client.job(&args.name).await?.job).await?;
+        Ok(Exit::Complete)
+    })
+}
+
+/// Makes again what failed of a mosaic.
+pub fn retry(args: &MosaicArgs) -> anyhow::Result<Exit> {
+    asking(&args.at, async |client| {
+        client.retry(&client.job(&args.name).await?.job).await?;
+        Ok(Exit::Complete)
+    })
+}
+
+/// What a job's state is called.
+pub fn called(state: &JobState) -> &'static str {
+    match state {
+        JobState::Running => "running",
+        JobState::Publishing => "publishing",
+        JobState::Published { complete: true, .. } => "complete",
+        JobState::Published { complete: false, .. } => "incomplete",
+        JobState::Failed { .. } => "failed",
+        JobState::Cancelled => "cancelled",
+    }
+}
+
+/// A job for programs.
+fn told(job: &JobProgress) -> serde_json::Value {
+    let counts = |c: &TaskCounts| {
+        json!({"kind": c.kind, "total": c.total, "done": c.done, "reused": c.reused, "failed": c.failed,
+               "running": c.running})
+    };
+    let (published, error) = match &job.state {
+        JobState::Published { at, .. } => (Some(at), None),
+        JobState::Failed { error, .. } => (None, Some(error)),
+        _ => (None, None),
+    };
+    json!({
+        "name": job.name,
+        "job": job.job,
+        "state": called(&job.state),
+        "tasks": job.tasks.iter().map(counts).collect::<Vec<_>>(),
+        "bytes_read": job.bytes_read,
+        "published": published,
+        "error": error,
+    })
+}

@@ -1,0 +1,122 @@
+//! The processes that serve: `coordinator` and `worker`.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use artifacts::{ArtifactStore, StoreError};
+use coordinator::driver::{Components, Driver};
+use coordinator::services;
+use coordinator::table::Settings;
+use proto::coordinators::Coordinators;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::TcpListenerStream;
+use worker::agent;
+use worker::execute::Executor;
+use worker::library::Library;
+use worker::memory::Memory;
+
+use crate::args::{CoordinatorArgs, WorkerArgs};
+use crate::exit::{BadInput, Exit};
+use crate::{memory, print};
+
+/// How long a coordinator that is told to stop lets calls end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Coordinates until it is told to stop.
+pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
+    memory::keep_to_one_heap();
+    only_loopback(args.listen)?;
+    worker::gdal_messages::install();
+    let store = ArtifactStore::open(&args.store).map_err(|e| BadInput::one(format!("--store: {e}")))?;
+    let components = Components { store, survey: Arc::new(Library), settings: Settings::default() };
+    runtime()?.block_on(async {
+        let failed = |e: std::io::Error| BadInput::one(format!("--listen {}: {e}", args.listen));
+        let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
+        let at = listener.local_addr()?;
+        let driver = Driver::start(components);
+        let stopped = stop_when_told();
+        // Whoever started it may wait for this line.
+        print(&format!("http://{at}\n"))?;
+        tracing::info!(%at, "listening");
+        let (mut stop, mut late) = (stopped.clone(), stopped);
+        let stopping = async move { drop(stop.wait_for(|stopped| *stopped).await) };
+        tokio::select! {
+            served = services::serve(&driver, TcpListenerStream::new(listener), stopping) => served?,
+            // Those that watch or wait for tasks do so elsewhere.
+            () = async { drop(late.wait_for(|stopped| *stopped).await); tokio::time::sleep(GRACE).await } => {}
+        }
+        Ok(Exit::Complete)
+    })
+}
+
+/// Without TLS and tokens, whoever reaches the port may read and write what this process may.
+fn only_loopback(listen: SocketAddr) -> Result<(), BadInput> {
+    if listen.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(BadInput::one(format!("--listen {listen}: other machines are not let in yet: listen on 127.0.0.1")))
+}
+
+/// Works until it is told to stop.
+pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
+    memory::keep_to_one_heap();
+    worker::gdal_messages::install();
+    let division = memory::divide(args.memory)?;
+    worker::set_gdal_cache(division.gdal);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let slots = args.slots.map_or(cores, usize::from);
+    let executors = Executors {
+        memory: Memory::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
+        pool: ::worker::pool(slots)?,
+        opened: Mutex::default(),
+    };
+    runtime()?.block_on(async {
+        let settings = agent::Settings { worker_id: worker_id(), slots };
+        let open = |store: &str| executors.of(store);
+        agent::work(Coordinators::at(&args.at.coordinator), open, settings, stop_when_told()).await?;
+        Ok(Exit::Complete)
+    })
+}
+
+/// The executor of the store that coordinators name: one at a time, as they all name the same.
+struct Executors {
+    memory: Arc<Memory>,
+    pool: Arc<rayon::ThreadPool>,
+    opened: Mutex<Option<(String, Arc<Executor>)>>,
+}
+
+impl Executors {
+    fn of(&self, store: &str) -> Result<Arc<Executor>, StoreError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, executor)) = opened.as_ref().filter(|(root, _)| root == store) {
+            return Ok(Arc::clone(executor));
+        }
+        let artifacts = ArtifactStore::open(store.as_ref())?;
+        let executor = Arc::new(Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool)));
+        *opened = Some((store.to_owned(), Arc::clone(&executor)));
+        Ok(executor)
+    }
+}
+
+/// Unique among all workers that ever were: machine, process, and when it was started.
+fn worker_id() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{host}-{}-{:x}", std::process::id(), since.as_micros())
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// Becomes true when the process is asked to stop.
+fn stop_when_told() -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        crate::run::interrupted().await;
+        stop.send_replace(true);
+    });
+    stopped
+}

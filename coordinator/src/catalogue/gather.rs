@@ -1,0 +1,33 @@
+//! A catalogue as one file that means the same wherever it is read.
+
+use std::path::Path;
+
+use mosaic::href::Base;
+use serde_json::{Value, json};
+
+use super::fault::CatalogueError;
+use super::walk;
+
+/// Every item that a catalogue holds or leads to, as one ItemCollection; its hrefs are absolute.
+///
+/// # Errors
+/// All faults of all files at once, each one line that names its file.
+pub fn absolute_items(path: &Path) -> Result<Value, CatalogueError> {
+    let (mut items, mut faults) = (Vec::new(), Vec::new());
+    walk::each_item(path, &mut faults, |file, item, _| {
+        let mut item = item.clone();
+        let base = Base::of_file(&file.to_string_lossy());
+        let assets = item.get_mut("assets").and_then(Value::as_object_mut);
+        assets.into_iter().flat_map(|assets| assets.values_mut()).for_each(|asset| make_absolute(asset, &base));
+        let links = item.get_mut("links").and_then(Value::as_array_mut);
+        links.into_iter().flatten().for_each(|link| make_absolute(link, &base));
+        items.push(item);
+    });
+    CatalogueError::unless_none(faults).map(|()| json!({"type": "FeatureCollection", "features": items}))
+}
+
+fn make_absolute(linked: &mut Value, base: &Base) {
+    if let Some(Value::String(href)) = linked.get_mut("href") {
+        *href = base.resolve(href);
+    }
+}

@@ -1,0 +1,185 @@
+//! A coordinator and workers as processes of their own: the mosaic is the one that `run` makes, whatever is killed.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{Coordinator, MADE, Run, World, artifacts, assert_same, clearmosaic, rasters};
+
+/// An archive with a monthly mosaic in `whole`, and the request of the same in `out`.
+fn world() -> (World, PathBuf) {
+    let world = World::new("year");
+    let _ = world.run("whole", &json!({"slice": "P1M"}), &[]).complete();
+    let request = world.write("submitted.json", &json!({"slice": "P1M", "output": "out"}));
+    (world, request)
+}
+
+fn same_as_whole(what: &str, world: &World) {
+    assert_same(what, &rasters(&world.mosaic("out")), &rasters(&world.mosaic("whole")));
+}
+
+fn watched(coordinator: &Coordinator, request: &Path) -> Run {
+    coordinator.ask(&["submit", &request.to_string_lossy(), "--watch", "--json"])
+}
+
+/// What `status --json` tells of the newest run.
+fn status(coordinator: &Coordinator) -> Value {
+    let told = coordinator.ask(&["status", "--json"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    serde_json::from_str(told.stdout.lines().next().unwrap()).unwrap()
+}
+
+fn wait_for_artifacts(world: &World, count: usize) {
+    while artifacts(&world.path("store"), &MADE).len() < count {
+        sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn submitted_watched_and_asked_for() {
+    let (world, request) = world();
+    let coordinator = Coordinator::start(&world.path("store"));
+    let _workers = [coordinator.worker(&["--slots", "1"]), coordinator.worker(&["--slots", "2"])];
+    let report = watched(&coordinator, &request).complete();
+    assert_eq!(report["tasks"]["failed"], 0);
+    same_as_whole("two workers", &world);
+
+    let told = status(&coordinator);
+    assert_eq!((&told["state"], &told["name"]), (&json!("complete"), &world.request(&json!({}))["name"]));
+    assert_eq!(told["published"], world.mosaic("out").to_string_lossy().as_ref());
+    let name = told["name"].as_str().unwrap();
+    let table = coordinator.ask(&["status", name]).stdout;
+    assert!(table.contains("complete") && table.contains(&*world.mosaic("out").to_string_lossy()), "{table}");
+    let again = coordinator.ask(&["watch", name, "--json"]);
+    assert_eq!(again.complete(), report, "a watch of what has ended tells of it");
+
+    for (args, words) in [
+        (["retry", name], "nothing of it failed"),
+        (["watch", "no-such"], "there is no mosaic `no-such`"),
+        (["cancel", "no-such"], "there is no mosaic `no-such`"),
+    ] {
+        let refused = coordinator.ask(&args);
+        assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{args:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains(words), "{args:?}: {}", refused.stderr);
+    }
+}
+
+/// The catalogue and the area are files that the coordinator never sees: they lie elsewhere by the time it plans.
+#[test]
+fn files_are_sent_along() {
+    let (world, _) = world();
+    let ring = json!([[[10, 40], [20, 40], [20, 50], [10, 50], [10, 40]]]);
+    fs::create_dir(world.path("mine")).unwrap();
+    fs::write(world.path("mine/area.geojson"), json!({"type": "Polygon", "coordinates": ring}).to_string()).unwrap();
+    let mut items = world.items();
+    for asset in items.iter_mut().flat_map(|item| item["assets"].as_object_mut().unwrap().values_mut()) {
+        asset["href"] = format!("../{}", asset["href"].as_str().unwrap()).into();
+    }
+    world.write_items("mine/items.json", &items);
+    let fields = json!({"slice": "P1M", "output": "out", "scenes": {"items": "mine/items.json"}});
+    let request = world.write("submitted.json", &fields);
+    let coordinator = Coordinator::start(&world.path("store"));
+    let first = coordinator.ask(&["submit", &request.to_string_lossy()]);
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    fs::rename(world.path("mine"), world.path("gone")).unwrap();
+    let _worker = coordinator.worker(&[]);
+    let name = first.stdout.trim_end();
+    let _ = coordinator.ask(&["watch", name, "--json"]).complete();
+    same_as_whole("files sent along", &world);
+    fs::rename(world.path("gone"), world.path("mine")).unwrap();
+    let again = coordinator.ask(&["submit", &request.to_string_lossy()]);
+    assert_eq!(again.stdout, first.stdout, "the same request with the same files is the same run");
+}
+
+#[test]
+fn a_worker_that_is_killed_is_replaced() {
+    let (world, request) = world();
+    let coordinator = Coordinator::start(&world.path("store"));
+    let mut doomed = coordinator.worker(&["--slots", "2"]);
+    let mut watching = coordinator.asking(&["submit", &request.to_string_lossy(), "--watch", "--json"]);
+    let mut watching = watching.stdout(Stdio::null()).spawn().unwrap();
+    wait_for_artifacts(&world, 5);
+    doomed.kill();
+    let _heir = coordinator.worker(&["--slots", "2"]);
+    assert!(watching.wait().unwrap().success());
+    same_as_whole("another worker", &world);
+}
+
+/// Without a state of its own it has forgotten the request; who watches gives it again, and the store remembers.
+#[test]
+fn a_coordinator_that_is_killed_starts_again() {
+    let (world, request) = world();
+    let mut first = Coordinator::start(&world.path("store"));
+    let _worker = first.worker(&["--slots", "2"]);
+    let mut watching = first.asking(&["submit", &request.to_string_lossy(), "--watch", "--json"]);
+    let mut watching = watching.stdout(Stdio::null()).spawn().unwrap();
+    wait_for_artifacts(&world, 5);
+    first.process.kill();
+    let kept = artifacts(&world.path("store"), &MADE).len() as u64;
+    let second = Coordinator::listening(first.address(), &world.path("store"));
+    assert!(watching.wait().unwrap().success());
+    same_as_whole("another coordinator", &world);
+    let told = status(&second);
+    let reused: u64 = told["tasks"].as_array().unwrap().iter().map(|kind| kind["reused"].as_u64().unwrap()).sum();
+    assert!(reused >= kept, "{reused} of {kept} artifacts are used again: {told}");
+}
+
+#[test]
+fn told_to_stop_they_hand_back_and_end_well() {
+    let (world, request) = world();
+    let mut coordinator = Coordinator::start(&world.path("store"));
+    let mut leaving = coordinator.worker(&["--slots", "2"]);
+    let job = coordinator.ask(&["submit", &request.to_string_lossy()]).stdout;
+    wait_for_artifacts(&world, 3);
+    leaving.signal("TERM");
+    assert_eq!(leaving.ended().code(), Some(0));
+    let told = status(&coordinator);
+    let running = told["tasks"].as_array().unwrap().iter().map(|kind| kind["running"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((told["state"].as_str(), running), (Some("running"), 0), "nothing waits for a lease to end: {told}");
+    let _staying = coordinator.worker(&["--slots", "2"]);
+    let _ = coordinator.ask(&["watch", job.trim_end(), "--json"]).complete();
+    same_as_whole("handed back", &world);
+    coordinator.process.signal("TERM");
+    assert_eq!(coordinator.process.ended().code(), Some(0));
+}
+
+#[test]
+fn what_is_cancelled_stops_and_what_failed_is_retried() {
+    let (world, request) = world();
+    let coordinator = Coordinator::start(&world.path("store"));
+    let job = coordinator.ask(&["submit", &request.to_string_lossy()]).stdout;
+    assert_eq!(coordinator.ask(&["cancel", job.trim_end()]).code, Some(0));
+    assert_eq!(status(&coordinator)["state"], "cancelled");
+
+    let item = &world.items()[0];
+    let href = item["assets"].as_object().unwrap().values().find_map(|asset| asset["href"].as_str()).unwrap();
+    let (raster, hidden) = (world.path(href), world.path("hidden"));
+    fs::rename(&raster, &hidden).unwrap();
+    let _worker = coordinator.worker(&["--slots", "2"]);
+    let incomplete = watched(&coordinator, &request);
+    assert_eq!(incomplete.code, Some(3), "{}", incomplete.stderr);
+    fs::rename(&hidden, &raster).unwrap();
+    assert_eq!(coordinator.ask(&["retry", job.trim_end()]).code, Some(0));
+    let mended = coordinator.ask(&["watch", job.trim_end(), "--json"]).complete();
+    assert!(mended["tasks"]["reused"].as_u64() > Some(0), "what did not fail is kept: {mended}");
+    same_as_whole("mended", &world);
+}
+
+#[test]
+fn where_no_one_may_or_can_listen() {
+    let store = tempfile::tempdir().unwrap();
+    let store = store.path().to_string_lossy().into_owned();
+    let open = clearmosaic(&["coordinator", "--listen", "0.0.0.0:0", "--store", &store]);
+    assert_eq!(open.status.code(), Some(2));
+    let taken = Coordinator::start(Path::new(&store));
+    let second = clearmosaic(&["coordinator", "--listen", taken.address(), "--store", &store]);
+    assert_eq!(second.status.code(), Some(2));
+    for told in [open, second] {
+        let told = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert!(told.starts_with("--listen ") && told.lines().count() == 1, "{told}");
+    }
+}
