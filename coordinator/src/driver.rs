@@ -328,9 +328,9 @@ impl Driver {
         });
         let counts: Vec<TaskCounts> = counts.collect();
         running.progress.send_if_modified(|progress| {
-            let changed = progress.tasks != counts || progress.bytes_read != now.bytes_read;
+            let changed = progress.tasks != counts || progress.bytes_read != now.cost.bytes_read;
             progress.tasks = counts;
-            progress.bytes_read = now.bytes_read;
+            progress.bytes_read = now.cost.bytes_read;
             changed
         });
     }

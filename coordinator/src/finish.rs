@@ -35,7 +35,7 @@ impl Run {
             failed: Vec::new(),
             tiles: Vec::new(),
             quicklook: None,
-            bytes_read: table.cost().bytes_read,
+            bytes_read: table.progress().cost.bytes_read,
             elapsed,
         };
         for (task, state) in table.tasks() {

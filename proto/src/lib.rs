@@ -13,6 +13,9 @@ pub mod wire {
     tonic::include_proto!("clearmosaic.v1");
 }
 
+/// What the services and messages look like, for those that ask the server.
+pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("clearmosaic");
+
 /// A message that says what no peer of this version would say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}: {problem}")]

@@ -169,6 +169,40 @@ fn what_is_cancelled_stops_and_what_failed_is_retried() {
     same_as_whole("mended", &world);
 }
 
+/// What probes and command-line tools ask.
+#[test]
+fn it_says_that_it_serves_and_what() {
+    use tonic_health::pb::health_client::HealthClient;
+    use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let store = tempfile::tempdir().unwrap();
+    let coordinator = Coordinator::start(store.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let channel =
+            tonic::transport::Endpoint::from_shared(coordinator.url.clone()).unwrap().connect().await.unwrap();
+        let mut health = HealthClient::new(channel.clone());
+        for service in ["", "clearmosaic.v1.JobService", "clearmosaic.v1.WorkService"] {
+            let asked = health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap();
+            assert_eq!(asked.into_inner().status(), ServingStatus::Serving, "{service}");
+        }
+        let list = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut reflection = ServerReflectionClient::new(channel);
+        let answers = reflection.server_reflection_info(tokio_stream::once(list)).await.unwrap();
+        let answer = answers.into_inner().message().await.unwrap().unwrap().message_response.unwrap();
+        let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
+        let names: Vec<String> = services.service.into_iter().map(|service| service.name).collect();
+        assert!(names.contains(&"clearmosaic.v1.JobService".to_owned()), "{names:?}");
+    });
+}
+
 #[test]
 fn where_no_one_may_or_can_listen() {
     let store = tempfile::tempdir().unwrap();

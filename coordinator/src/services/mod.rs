@@ -14,13 +14,7 @@ use crate::driver::Driver;
 /// How often a connection says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Both services of a driver.
-#[must_use]
-pub fn services(driver: &Arc<Driver>) -> (JobServiceServer<jobs::Jobs>, WorkServiceServer<work::Work>) {
-    (JobServiceServer::new(jobs::Jobs(Arc::clone(driver))), WorkServiceServer::new(work::Work(Arc::clone(driver))))
-}
-
-/// Serves both services on a stream of connections until `stop` resolves.
+/// Serves both services on a stream of connections until `stop` resolves; and says that it does, and what they are.
 ///
 /// # Errors
 /// Where the transport fails.
@@ -34,13 +28,23 @@ where
     IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + tonic::transport::server::Connected + Unpin + Send + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (jobs, work) = services(driver);
+    let jobs = JobServiceServer::new(jobs::Jobs(Arc::clone(driver)));
+    let work = WorkServiceServer::new(work::Work(Arc::clone(driver)));
+    let (health, healthy) = tonic_health::server::health_reporter();
+    health.set_serving::<JobServiceServer<jobs::Jobs>>().await;
+    health.set_serving::<WorkServiceServer<work::Work>>().await;
+    let described = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1();
     tonic::transport::Server::builder()
         // Load balancers close what is silent; a peer that is gone is noticed.
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(jobs)
         .add_service(work)
+        .add_service(healthy)
+        .add_optional_service(described.ok())
         .serve_with_incoming_shutdown(incoming, stop)
         .await
 }

@@ -1,6 +1,10 @@
 //! The tasks of one job.
+//!
+//! Every change of a state goes through [`JobTable::set`], which keeps what is asked for again and again at hand: which
+//! tasks are ready, by place; which leases and back-offs end next; how many tasks are where. So no event costs more for
+//! there being more tasks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mosaic::ids::Key;
 use mosaic::plan::{Task, TaskId, TaskKind};
@@ -25,12 +29,25 @@ pub enum Ended {
 }
 
 /// How far a job is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Tasks by kind: partial, composite, mosaic, quicklook.
     pub kinds: [(&'static str, Tally); 4],
-    /// Bytes read from sources by tasks that are done.
-    pub bytes_read: u64,
+    /// What tasks that were done in this run have cost together.
+    pub cost: Done,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let names = ["partial", "composite", "mosaic", "quicklook"];
+        Self { kinds: names.map(|name| (name, Tally::default())), cost: Done::default() }
+    }
+
+    /// Tasks that are leased now.
+    #[must_use]
+    pub fn running(&self) -> u32 {
+        self.kinds.iter().map(|(_, tally)| tally.running).sum()
+    }
 }
 
 #[derive(Debug)]
@@ -48,10 +65,69 @@ struct Entry {
 pub struct JobTable {
     entries: Vec<Entry>,
     by_id: HashMap<TaskId, usize>,
-    ready: BTreeSet<usize>,
+    ready: Ready,
+    /// When leases and back-offs end.
+    due: BTreeSet<(Now, usize)>,
+    progress: Progress,
     unended: usize,
     settings: Settings,
     ended: Option<Ended>,
+}
+
+/// Tasks that are ready, by place, and where each worker was last: what one has open there, it need not open again.
+#[derive(Debug, Default)]
+struct Ready {
+    tasks: BTreeMap<usize, BTreeSet<usize>>,
+    places: HashMap<String, usize>,
+    workers: HashMap<usize, u32>,
+}
+
+impl Ready {
+    fn insert(&mut self, place: usize, index: usize) {
+        self.tasks.entry(place).or_default().insert(index);
+    }
+
+    fn remove(&mut self, place: usize, index: usize) {
+        if let Some(tasks) = self.tasks.get_mut(&place) {
+            tasks.remove(&index);
+            if tasks.is_empty() {
+                self.tasks.remove(&place);
+            }
+        }
+    }
+
+    /// The next task for a worker: of the place where it was last, else of the first one where nobody was, else of the
+    /// first one.
+    fn next(&mut self, worker: &str) -> Option<usize> {
+        let own = self.places.get(worker).filter(|place| self.tasks.contains_key(place));
+        let free = || self.tasks.keys().find(|place| !self.workers.contains_key(place));
+        let place = *own.or_else(free).or_else(|| self.tasks.keys().next())?;
+        if self.places.get(worker) != Some(&place) {
+            self.forget(worker);
+            self.places.insert(worker.to_owned(), place);
+            *self.workers.entry(place).or_default() += 1;
+        }
+        self.tasks.get(&place)?.first().copied()
+    }
+
+    /// Forgets where a worker was: it is gone, or has moved.
+    fn forget(&mut self, worker: &str) {
+        let Some(place) = self.places.remove(worker) else { return };
+        if let Some(count) = self.workers.get_mut(&place) {
+            *count -= 1;
+            if *count == 0 {
+                self.workers.remove(&place);
+            }
+        }
+    }
+}
+
+/// Where a task's inputs are: its tile, as its index in the plan; those of no single tile come last.
+const fn place(task: &Task) -> usize {
+    match task.kind {
+        TaskKind::Partial { shard, .. } | TaskKind::Composite { shard, .. } => shard,
+        TaskKind::Mosaic { .. } | TaskKind::Quicklook => usize::MAX,
+    }
 }
 
 fn kind(task: &Task) -> usize {
@@ -81,8 +157,10 @@ impl JobTable {
         let mut table = Self {
             entries: Vec::with_capacity(tasks.len()),
             by_id,
-            ready: BTreeSet::new(),
-            unended: spared.iter().filter(|spared| !**spared).count(),
+            ready: Ready::default(),
+            due: BTreeSet::new(),
+            progress: Progress::new(),
+            unended: 0,
             settings,
             ended: None,
         };
@@ -93,13 +171,53 @@ impl JobTable {
                 (false, 0) => State::Ready,
                 (false, left) => State::Waiting { left },
             };
-            if state == State::Ready {
-                table.ready.insert(index);
-            }
-            table.entries.push(Entry { task, state, epoch: 0, tries: 0, before });
+            table.progress.kinds[kind(&task)].1.total += 1;
+            table.unended += 1;
+            table.entries.push(Entry { task, state: State::Waiting { left }, epoch: 0, tries: 0, before });
+            table.set(index, state);
         }
         table.settle();
         table
+    }
+
+    /// Moves a task to another state.
+    fn set(&mut self, index: usize, state: State) {
+        let Entry { task, state: old, .. } = &mut self.entries[index];
+        let tally = &mut self.progress.kinds[kind(task)].1;
+        if let Some(count) = tally.of(old) {
+            *count -= 1;
+        }
+        if let Some(count) = tally.of(&state) {
+            *count += 1;
+        }
+        match (&*old, &state) {
+            (State::Ready, _) => self.ready.remove(place(task), index),
+            (State::Leased { deadline: at, .. } | State::Backoff { until: at }, _) => {
+                self.due.remove(&(*at, index));
+            }
+            (State::Done { cost: Some(cost) }, _) => {
+                self.progress.cost.bytes_read -= cost.bytes_read;
+                self.progress.cost.bytes_written -= cost.bytes_written;
+            }
+            _ => {}
+        }
+        match &state {
+            State::Ready => self.ready.insert(place(task), index),
+            State::Leased { deadline: at, .. } | State::Backoff { until: at } => {
+                self.due.insert((*at, index));
+            }
+            State::Done { cost: Some(cost) } => {
+                self.progress.cost.bytes_read += cost.bytes_read;
+                self.progress.cost.bytes_written += cost.bytes_written;
+            }
+            _ => {}
+        }
+        match (old.has_ended(), state.has_ended()) {
+            (false, true) => self.unended -= 1,
+            (true, false) => self.unended += 1,
+            _ => {}
+        }
+        *old = state;
     }
 
     /// How the job's tasks have ended, once they have.
@@ -121,32 +239,29 @@ impl JobTable {
 
     /// How far the job is.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        let names = ["partial", "composite", "mosaic", "quicklook"];
-        let mut progress = Progress { kinds: names.map(|name| (name, Tally::default())), bytes_read: 0 };
-        for entry in &self.entries {
-            progress.kinds[kind(&entry.task)].1.count(&entry.state);
-            if let State::Done { cost: Some(cost) } = &entry.state {
-                progress.bytes_read += cost.bytes_read;
-            }
-        }
-        progress
+    pub const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Whether a worker could have a task of it.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ended.is_none() && !self.ready.tasks.is_empty()
     }
 
     pub(super) fn lease(&mut self, worker: &str, now: Now) -> Option<(usize, u64)> {
         if self.ended.is_some() {
             return None;
         }
-        let index = self.ready.pop_first()?;
+        let index = self.ready.next(worker)?;
+        self.set(index, State::Leased { worker: worker.to_owned(), deadline: now + self.settings.lease });
         let entry = &mut self.entries[index];
         entry.epoch += 1;
         entry.tries += 1;
-        entry.state = State::Leased { worker: worker.to_owned(), deadline: now + self.settings.lease };
         Some((index, entry.epoch))
     }
 
     /// The entry of a lease that is the worker's.
-    fn held(&mut self, worker: &str, task: &TaskId, epoch: u64) -> Option<usize> {
+    fn held(&self, worker: &str, task: &TaskId, epoch: u64) -> Option<usize> {
         let index = *self.by_id.get(task)?;
         let entry = &self.entries[index];
         let held = matches!(&entry.state, State::Leased { worker: holder, .. } if holder == worker);
@@ -154,11 +269,8 @@ impl JobTable {
     }
 
     pub(super) fn renew(&mut self, worker: &str, task: &TaskId, epoch: u64, now: Now) -> bool {
-        let until = now + self.settings.lease;
         let Some(index) = self.held(worker, task, epoch) else { return false };
-        if let State::Leased { deadline, .. } = &mut self.entries[index].state {
-            *deadline = until;
-        }
+        self.set(index, State::Leased { worker: worker.to_owned(), deadline: now + self.settings.lease });
         true
     }
 
@@ -175,9 +287,9 @@ impl JobTable {
             Outcome::Done(cost) => self.end(index, State::Done { cost: Some(cost) }),
             Outcome::HandedBack => {
                 self.entries[index].tries -= 1;
-                self.make_ready(index);
+                self.set(index, State::Ready);
             }
-            Outcome::InputsLost(_) if self.entries[index].tries < self.settings.tries => self.make_ready(index),
+            Outcome::InputsLost(_) if self.entries[index].tries < self.settings.tries => self.set(index, State::Ready),
             Outcome::InputsLost(_) => {
                 let reason = "what it reads is lost again and again: check the store's disk".to_owned();
                 self.end(index, State::Failed(Failure { kind: FailureKind::Permanent, reason, scene: None }));
@@ -197,19 +309,12 @@ impl JobTable {
         for index in lost {
             left += 1;
             if matches!(self.entries[index].state, State::Done { .. }) {
-                self.unended += 1;
-                self.make_ready(index);
+                self.set(index, State::Ready);
             }
         }
         if left > 0 && self.entries[reporter].state == State::Ready {
-            self.ready.remove(&reporter);
-            self.entries[reporter].state = State::Waiting { left };
+            self.set(reporter, State::Waiting { left });
         }
-    }
-
-    fn make_ready(&mut self, index: usize) {
-        self.entries[index].state = State::Ready;
-        self.ready.insert(index);
     }
 
     fn fail(&mut self, index: usize, failure: Failure, now: Now) {
@@ -218,7 +323,7 @@ impl JobTable {
             FailureKind::Fatal => self.ended = Some(Ended::Fatal(failure)),
             FailureKind::Retryable if tries < self.settings.tries => {
                 let wait = self.settings.backoff * 2u32.saturating_pow(tries.saturating_sub(1));
-                self.entries[index].state = State::Backoff { until: now + wait };
+                self.set(index, State::Backoff { until: now + wait });
             }
             _ => self.end(index, State::Failed(failure)),
         }
@@ -232,8 +337,7 @@ impl JobTable {
                 State::Failed(failure) => Some((self.entries[index].task.id.clone(), failure.clone())),
                 _ => None,
             };
-            self.entries[index].state = state;
-            self.unended -= 1;
+            self.set(index, state);
             for after in self.entries[index].before.clone() {
                 let State::Waiting { left } = self.entries[after].state else { continue };
                 match &failure {
@@ -241,10 +345,10 @@ impl JobTable {
                         let reason = format!("{id}: {}", failure.reason);
                         ending.push((after, State::Failed(Failure { reason, ..failure.clone() })));
                         // It may wait for several that fail: it fails once.
-                        self.entries[after].state = State::Cancelled;
+                        self.set(after, State::Cancelled);
                     }
-                    _ if left > 1 => self.entries[after].state = State::Waiting { left: left - 1 },
-                    _ => self.make_ready(after),
+                    _ if left > 1 => self.set(after, State::Waiting { left: left - 1 }),
+                    _ => self.set(after, State::Ready),
                 }
             }
         }
@@ -269,34 +373,22 @@ impl JobTable {
         if self.ended.is_some() {
             return;
         }
-        for index in 0..self.entries.len() {
-            match &self.entries[index].state {
-                State::Leased { deadline, worker } if *deadline <= now => {
-                    tracing::warn!(task = %self.entries[index].task.id, worker, "a lease expired");
-                    let reason = format!("its lease expired {} times", self.entries[index].tries);
-                    let failure = Failure { kind: FailureKind::Retryable, reason, scene: None };
-                    if self.entries[index].tries < self.settings.tries {
-                        self.make_ready(index);
-                    } else {
-                        self.end(index, State::Failed(failure));
-                    }
-                }
-                State::Backoff { until } if *until <= now => self.make_ready(index),
-                _ => {}
+        while let Some((_, index)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            let entry = &self.entries[index];
+            let State::Leased { worker, .. } = &entry.state else {
+                // A back-off is over.
+                self.set(index, State::Ready);
+                continue;
+            };
+            tracing::warn!(task = %entry.task.id, worker, "a lease expired");
+            self.ready.forget(&worker.clone());
+            if entry.tries < self.settings.tries {
+                self.set(index, State::Ready);
+            } else {
+                let reason = format!("its lease expired {} times", entry.tries);
+                self.end(index, State::Failed(Failure { kind: FailureKind::Retryable, reason, scene: None }));
             }
         }
-    }
-
-    /// What all tasks that were done in this run have cost together.
-    #[must_use]
-    pub fn cost(&self) -> Done {
-        self.entries.iter().fold(Done::default(), |sum, entry| match &entry.state {
-            State::Done { cost: Some(cost) } => Done {
-                bytes_read: sum.bytes_read + cost.bytes_read,
-                bytes_written: sum.bytes_written + cost.bytes_written,
-            },
-            _ => sum,
-        })
     }
 }
 

@@ -52,6 +52,11 @@ pub struct Table {
     jobs: BTreeMap<String, JobTable>,
 }
 
+/// How long a job has to wait for its turn: the fewer of its tasks run, the sooner.
+fn turn(job: &JobTable) -> u32 {
+    job.progress().running()
+}
+
 impl Table {
     /// Adds a job, or replaces one that has ended.
     pub fn insert(&mut self, id: String, job: JobTable) {
@@ -69,15 +74,15 @@ impl Table {
         self.jobs.get_mut(id).is_some_and(JobTable::cancel)
     }
 
-    /// Grants at most `slots` tasks to a worker: jobs in order of id, tasks in order of the plan, so that a sub-tile's
-    /// composite follows its partials.
+    /// Grants at most `slots` tasks to a worker: of the job of which the fewest tasks run, so that all get on; of the
+    /// tile where the worker was last; in order of the plan, so that a sub-tile's composite follows its partials.
     pub fn lease(&mut self, worker: &str, slots: usize, now: Now) -> Vec<Grant> {
         let mut grants = Vec::new();
-        for (id, job) in &mut self.jobs {
-            while grants.len() < slots {
-                let Some((task, epoch)) = job.lease(worker, now) else { break };
-                grants.push(Grant { job: id.clone(), task, epoch });
-            }
+        while grants.len() < slots {
+            let ready = self.jobs.iter_mut().filter(|(_, job)| job.is_ready());
+            let Some((id, job)) = ready.min_by_key(|(_, job)| turn(job)) else { break };
+            let Some((task, epoch)) = job.lease(worker, now) else { break };
+            grants.push(Grant { job: id.clone(), task, epoch });
         }
         grants
     }

@@ -80,15 +80,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one task.
-    pub fn count(&mut self, state: &State) {
-        self.total += 1;
+    /// The count of tasks in this state, where they are counted.
+    pub(super) const fn of(&mut self, state: &State) -> Option<&mut u32> {
         match state {
-            State::Done { cost: Some(_) } => self.done += 1,
-            State::Done { cost: None } => self.reused += 1,
-            State::Failed(_) => self.failed += 1,
-            State::Leased { .. } => self.running += 1,
-            _ => {}
+            State::Done { cost: Some(_) } => Some(&mut self.done),
+            State::Done { cost: None } => Some(&mut self.reused),
+            State::Failed(_) => Some(&mut self.failed),
+            State::Leased { .. } => Some(&mut self.running),
+            _ => None,
         }
     }
 }

@@ -244,3 +244,103 @@ fn every_job_settles_under_a_thousand_seeds() {
         assert!(bench.job().tasks().all(|(_, state)| state.has_ended()), "seed {seed}");
     }
 }
+
+/// So many tiles of so many sub-tiles without slices, one output tile, one picture.
+fn tiles(count: usize, subtiles: usize) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for shard in 0..count {
+        for subtile in 0..subtiles {
+            let id = TaskId(format!("{shard}/{subtile}"));
+            tasks.push(Task { id, kind: TaskKind::Composite { shard, subtile }, after: Vec::new() });
+        }
+    }
+    let after = (0..tasks.len()).collect();
+    tasks.push(Task { id: TaskId("m".into()), kind: TaskKind::Mosaic { output: 0 }, after });
+    tasks.push(Task { id: TaskId("q".into()), kind: TaskKind::Quicklook, after: vec![tasks.len() - 1] });
+    tasks
+}
+
+fn leased(table: &mut Table, worker: &str) -> Option<LeaseRef> {
+    let grant = table.lease(worker, 1, Duration::ZERO).pop()?;
+    let task = table.job(&grant.job).unwrap().task(grant.task).unwrap().0.id.clone();
+    Some(LeaseRef { job: grant.job, task, epoch: grant.epoch })
+}
+
+#[test]
+fn a_worker_stays_with_its_tile_while_that_costs_nobody() {
+    let mut table = Table::default();
+    table.insert("job".into(), JobTable::new(tiles(3, 4), |_| false, Settings::default()));
+    let mut done: Vec<Vec<String>> = vec![Vec::new(), Vec::new()];
+    for _ in 0..4 {
+        for (worker, name) in ["a", "b"].into_iter().enumerate() {
+            let lease = leased(&mut table, name).unwrap();
+            table.report(name, &lease, Outcome::Done(Done::default()), Duration::ZERO).unwrap();
+            done[worker].push(lease.task.0);
+        }
+    }
+    assert_eq!(done[0], ["0/0", "0/1", "0/2", "0/3"]);
+    assert_eq!(done[1], ["1/0", "1/1", "1/2", "1/3"]);
+    // One tile is left, and nobody waits for the other.
+    let both = [leased(&mut table, "a").unwrap(), leased(&mut table, "b").unwrap()];
+    assert_eq!(both.map(|lease| lease.task.0), ["2/0", "2/1"]);
+}
+
+#[test]
+fn jobs_share_the_workers() {
+    let mut table = Table::default();
+    table.insert("first".into(), JobTable::new(tiles(2, 50), |_| false, Settings::default()));
+    table.insert("second".into(), JobTable::new(tiles(1, 3), |_| false, Settings::default()));
+    let grants = table.lease("w", 8, Duration::ZERO);
+    let of = |job: &str| grants.iter().filter(|grant| grant.job == job).count();
+    assert_eq!((of("first"), of("second")), (5, 3), "the small one is not kept waiting, nor are workers");
+}
+
+/// What is kept at hand is what a look at every task would tell.
+#[test]
+fn what_is_counted_is_what_there_is() {
+    for seed in 1..=200u64 {
+        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut draw = move |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % n
+        };
+        let mut bench = Bench::new(if seed % 3 == 0 { &["p00", "c1"] } else { &[] });
+        let mut held: Vec<LeaseRef> = Vec::new();
+        for _ in 0..300 {
+            match draw(5) {
+                0 | 1 => held.extend(bench.lease()),
+                2 => bench.pass(Duration::from_millis(draw(20_000))),
+                _ if held.is_empty() => {}
+                _ => {
+                    let lease = held.swap_remove(usize::try_from(draw(held.len() as u64)).unwrap());
+                    let cost = Done { bytes_read: draw(100), bytes_written: draw(100) };
+                    let lost = vec![key_of(&tasks()[0]).unwrap()];
+                    match draw(6) {
+                        0 => drop(bench.report(&lease, failure(FailureKind::Retryable))),
+                        1 => drop(bench.report(&lease, failure(FailureKind::Permanent))),
+                        2 if lease.task.0 == "c0"
+                            && bench.report(&lease, Outcome::InputsLost(lost.clone())).is_ok() =>
+                        {
+                            bench.table.lost(&lease, &lost, key_of);
+                        }
+                        _ => drop(bench.report(&lease, Outcome::Done(cost))),
+                    }
+                }
+            }
+            let progress = bench.job().progress();
+            let states: Vec<State> = bench.job().tasks().map(|(_, state)| state.clone()).collect();
+            let count = |of: fn(&State) -> bool| states.iter().filter(|state| of(state)).count();
+            let sum = |of: fn(&super::Tally) -> u32| progress.kinds.iter().map(|(_, tally)| of(tally)).sum::<u32>();
+            assert_eq!(sum(|t| t.total) as usize, states.len());
+            assert_eq!(sum(|t| t.done) as usize, count(|s| matches!(s, State::Done { cost: Some(_) })));
+            assert_eq!(sum(|t| t.reused) as usize, count(|s| matches!(s, State::Done { cost: None })));
+            assert_eq!(sum(|t| t.failed) as usize, count(|s| matches!(s, State::Failed(_))));
+            assert_eq!(progress.running() as usize, count(|s| matches!(s, State::Leased { .. })));
+            let costs = states.iter().filter_map(|s| if let State::Done { cost } = s { *cost } else { None });
+            assert_eq!(progress.cost.bytes_read, costs.map(|cost| cost.bytes_read).sum::<u64>());
+            assert_eq!(bench.job().ended().is_some(), states.iter().all(State::has_ended), "seed {seed}");
+        }
+    }
+}
