@@ -7,6 +7,7 @@ packages=(
     libgdal-dev gdal-bin                          # reading and writing rasters; PROJ comes with it
     protobuf-compiler libprotobuf-dev             # the gRPC services
     python3-gdal python3-numpy python3-yaml       # the tests' oracle, the demo's data and picture
+    etcd-server                                   # the tests of several coordinators
     python3-pip python3-venv                      # fetch the demo's data, and what judges STAC
 )
 

@@ -93,6 +93,13 @@ pub struct CoordinatorArgs {
     /// Address and port to listen on; port 0 takes any that is free.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
+    /// Members of etcd, which keeps requests and elects the leader of several coordinators [default: this one is alone,
+    /// and forgets requests when it ends].
+    #[arg(long, value_name = "URL,...", value_delimiter = ',')]
+    pub etcd: Vec<String>,
+    /// URL under which workers and clients reach this coordinator [default: http:// and the address].
+    #[arg(long, value_name = "URL")]
+    pub advertise: Option<Uri>,
     /// Directory that keeps what is done, and that workers reach under the same name.
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,

@@ -47,7 +47,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(status) if is_away(&status) && since.elapsed() < PATIENCE => {
                     tracing::debug!(%status, "no coordinator answers");
-                    self.coordinators.turn();
+                    self.coordinators.turn(&status);
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(status) => return Err(self.said(&status)),
@@ -134,7 +134,7 @@ impl Client {
                 }
                 (Err(error), _) => return Err(error),
             };
-            loop {
+            let broken = loop {
                 match told.message().await {
                     Ok(Some(message)) => {
                         let Some(progress) = message.progress else { continue };
@@ -145,12 +145,12 @@ impl Client {
                             return Ok(progress);
                         }
                     }
-                    Ok(None) => break,
-                    Err(status) if is_away(&status) => break,
+                    Ok(None) => break Status::unavailable("the coordinator tells no more"),
+                    Err(status) if is_away(&status) => break status,
                     Err(status) => return Err(self.said(&status)),
                 }
-            }
-            self.coordinators.turn();
+            };
+            self.coordinators.turn(&broken);
             tokio::time::sleep(PAUSE).await;
         }
     }

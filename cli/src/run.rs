@@ -6,6 +6,7 @@ use std::sync::Arc;
 use artifacts::ArtifactStore;
 use coordinator::driver::Components;
 use coordinator::publish::version;
+use coordinator::state;
 use coordinator::table::Settings;
 use mosaic::request::Request;
 use proto::job::JobProgress;
@@ -37,7 +38,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let store = ArtifactStore::open(&root).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
     let tasks = usize::try_from(division.tasks).unwrap_or(usize::MAX);
-    let components = Components { store, survey: Arc::new(Library), settings: Settings::default() };
+    let components = Components {
+        store,
+        survey: Arc::new(Library),
+        settings: Settings::default(),
+        state: Arc::new(state::Memory::default()),
+        role: state::Memory::role(),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ended = runtime.block_on(async {
         let cluster = Cluster::start(components, workers, Memory::new(tasks, workers)).await?;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use artifacts::{ArtifactStore, StoreError};
 use coordinator::driver::{Components, Driver};
 use coordinator::services;
+use coordinator::state::{Etcd, Memory, Role, StateError, Store};
 use coordinator::table::Settings;
 use proto::coordinators::Coordinators;
 use tokio::net::TcpListener;
@@ -15,7 +16,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use worker::agent;
 use worker::execute::Executor;
 use worker::library::Library;
-use worker::memory::Memory;
+use worker::memory::Memory as Budget;
 
 use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::exit::{BadInput, Exit};
@@ -30,13 +31,15 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
     only_loopback(args.listen)?;
     worker::gdal_messages::install();
     let store = ArtifactStore::open(&args.store).map_err(|e| BadInput::one(format!("--store: {e}")))?;
-    let components = Components { store, survey: Arc::new(Library), settings: Settings::default() };
     runtime()?.block_on(async {
         let failed = |e: std::io::Error| BadInput::one(format!("--listen {}: {e}", args.listen));
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let at = listener.local_addr()?;
-        let driver = Driver::start(components);
         let stopped = stop_when_told();
+        let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
+        let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
+        let settings = Settings::default();
+        let driver = Driver::start(Components { store, survey: Arc::new(Library), settings, state, role });
         // Whoever started it may wait for this line.
         print(&format!("http://{at}\n"))?;
         tracing::info!(%at, "listening");
@@ -49,6 +52,20 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         }
         Ok(Exit::Complete)
     })
+}
+
+/// Where requests are kept, and whether this coordinator leads.
+async fn state(
+    etcd: &[String],
+    advertise: String,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<(Arc<dyn Store>, watch::Receiver<Role>)> {
+    if etcd.is_empty() {
+        return Ok((Arc::new(Memory::default()), Memory::role()));
+    }
+    let failed = |e: StateError| BadInput::one(format!("--etcd {}: {e}", etcd.join(",")));
+    let (state, role) = Etcd::join(etcd, advertise, stopped).await.map_err(failed)?;
+    Ok((state, role))
 }
 
 /// Without TLS and tokens, whoever reaches the port may read and write what this process may.
@@ -68,7 +85,7 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = args.slots.map_or(cores, usize::from);
     let executors = Executors {
-        memory: Memory::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
+        memory: Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
         pool: ::worker::pool(slots)?,
         opened: Mutex::default(),
     };
@@ -82,7 +99,7 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
 
 /// The executor of the store that coordinators name: one at a time, as they all name the same.
 struct Executors {
-    memory: Arc<Memory>,
+    memory: Arc<Budget>,
     pool: Arc<rayon::ThreadPool>,
     opened: Mutex<Option<(String, Arc<Executor>)>>,
 }

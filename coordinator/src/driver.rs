@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use artifacts::{ArtifactStore, StoreError};
 use mosaic::ids::Key;
@@ -21,6 +21,7 @@ use crate::finish::{self, Run};
 use crate::job::Job;
 use crate::prepare::{PrepareError, Prepared, prepare};
 use crate::publish::{PublishError, version};
+use crate::state::{self, Record, Role, StateError};
 use crate::table::{Ended, JobTable, Settings, Table, Unknown};
 
 /// Why a request was not taken.
@@ -41,9 +42,20 @@ pub enum SubmitError {
     /// What was sent along with the request is at fault.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
+    /// The request could not be noted down.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The program's own fault.
     #[error("{0}")]
     Internal(String),
+}
+
+/// A coordinator that does not lead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another coordinator leads")]
+pub struct NotLeader {
+    /// Where that one is, if there is one.
+    pub leader: Option<String>,
 }
 
 /// Why a job was not tried again.
@@ -74,19 +86,47 @@ pub struct Components {
     pub survey: Arc<dyn Survey>,
     /// How patient the table is.
     pub settings: Settings,
+    /// What must not be forgotten.
+    pub state: Arc<dyn state::Store>,
+    /// Whether this coordinator leads.
+    pub role: watch::Receiver<Role>,
 }
 
+/// A job that is known.
 struct Running {
-    job: Arc<Job>,
+    record: Record,
+    /// Its plan; none where it had ended before this coordinator led.
+    job: Option<Arc<Job>>,
     started: Instant,
+    /// Whether its end is being dealt with.
+    is_ending: bool,
     progress: watch::Sender<JobProgress>,
+}
+
+impl Running {
+    fn new(record: Record, job: Option<Arc<Job>>) -> Self {
+        let state = record.ended.as_ref().map_or(JobState::Running, state::Ended::state);
+        let (job_id, name) = (record.job.clone(), record.request.name.clone());
+        let is_ending = record.ended.is_some();
+        let progress = watch::Sender::new(JobProgress { job: job_id, name, state, tasks: vec![], bytes_read: 0 });
+        Self { record, job, started: Instant::now(), is_ending, progress }
+    }
 }
 
 #[derive(Default)]
 struct Inner {
     table: Table,
     jobs: HashMap<String, Running>,
+    /// Whether this coordinator leads, and has loaded what it must know for that.
+    is_leading: bool,
+    /// Nothing is granted before: workers tell first what they are at.
+    grants_from: Duration,
 }
+
+/// How long a new leader waits for workers to tell what they are at.
+const ADOPTION: Duration = Duration::from_secs(2);
+/// Between two attempts to read or write what must not be forgotten.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The coordinator's heart.
 pub struct Driver {
@@ -116,7 +156,91 @@ impl Driver {
                 driver.tick();
             }
         });
+        let following = Arc::downgrade(&driver);
+        let mut role = driver.components.role.clone();
+        tokio::spawn(async move {
+            loop {
+                let now = role.borrow_and_update().clone();
+                let Some(driver) = following.upgrade() else { break };
+                match now {
+                    Role::Leader => driver.take_over(&mut role).await,
+                    Role::Follower { .. } => driver.step_down(),
+                }
+                drop(driver);
+                // A coordinator that is alone leads for ever.
+                if role.changed().await.is_err() {
+                    break;
+                }
+            }
+        });
         driver
+    }
+
+    /// Loads what there is to do, and goes on with it, unless the role changes meanwhile.
+    async fn take_over(self: &Arc<Self>, role: &mut watch::Receiver<Role>) {
+        let records = loop {
+            match self.components.state.load().await {
+                Ok(records) => break records,
+                Err(error) => tracing::error!(%error, "what there is to do cannot be loaded"),
+            }
+            tokio::time::sleep(PAUSE).await;
+            if role.has_changed().unwrap_or(false) {
+                return;
+            }
+        };
+        let mut inner = Inner { is_leading: true, ..Inner::default() };
+        for record in records {
+            let (driver, request) = (Arc::clone(self), record.request.clone());
+            let planned = match record.ended {
+                Some(_) => None,
+                None => Some(tokio::task::spawn_blocking(move || driver.plan(request)).await),
+            };
+            let id = record.job.clone();
+            let running = match planned {
+                None => Running::new(record, None),
+                Some(Ok(Ok((job, table)))) => {
+                    inner.table.insert(id.clone(), table);
+                    Running::new(record, Some(Arc::new(job)))
+                }
+                // What was good when it was submitted is not any more: that is told, not hidden.
+                Some(failed) => {
+                    let error = failed.map_or_else(
+                        |e| e.to_string(),
+                        |planned| planned.err().map_or_else(String::new, |e| e.to_string()),
+                    );
+                    Running::new(
+                        Record { ended: Some(state::Ended::Failed { error, internal: false }), ..record },
+                        None,
+                    )
+                }
+            };
+            inner.jobs.insert(id, running);
+        }
+        inner.grants_from = if inner.table.is_empty() { Duration::ZERO } else { self.now() + ADOPTION };
+        if role.has_changed().unwrap_or(false) {
+            return;
+        }
+        let ids: Vec<String> = inner.jobs.keys().cloned().collect();
+        *self.lock() = inner;
+        ids.iter().for_each(|id| self.follow(id));
+    }
+
+    /// Forgets everything: another one leads. Those that watch look for it.
+    fn step_down(&self) {
+        *self.lock() = Inner::default();
+        self.ready.notify_waiters();
+    }
+
+    /// Whether this coordinator leads.
+    ///
+    /// # Errors
+    /// Where it does not: who does.
+    pub fn leads(&self) -> Result<(), NotLeader> {
+        if self.lock().is_leading {
+            return Ok(());
+        }
+        let role = self.components.role.borrow().clone();
+        Err(NotLeader { leader: if let Role::Follower { leader } = role { leader } else { None } })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -158,7 +282,7 @@ impl Driver {
             match running.progress.borrow().state {
                 JobState::Running | JobState::Publishing => return Err(RetryError::Nothing("it has not ended yet")),
                 JobState::Published { complete: true, .. } => return Err(RetryError::Nothing("nothing of it failed")),
-                _ => running.job.prepared.request.clone(),
+                _ => running.record.request.clone(),
             }
         };
         self.begin(request).await?;
@@ -170,15 +294,28 @@ impl Driver {
         if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
             return Ok(id);
         }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let record = Record { job: id.clone(), request: request.clone(), submitted, ended: None };
         let driver = Arc::clone(self);
         let planned = tokio::task::spawn_blocking(move || driver.plan(request));
         let (job, table) = planned.await.map_err(|e| SubmitError::Internal(e.to_string()))??;
-        self.add(id.clone(), job, table);
+        // Acknowledged is only what would survive this coordinator.
+        self.components.state.put(&record).await?;
+        {
+            let mut inner = self.lock();
+            if !inner.is_leading {
+                return Err(StateError::NotLeader.into());
+            }
+            inner.table.insert(id.clone(), table);
+            inner.jobs.insert(id.clone(), Running::new(record, Some(Arc::new(job))));
+        }
+        self.follow(&id);
         Ok(id)
     }
 
     fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
-        let Components { store, survey, settings } = &self.components;
+        let Components { store, survey, settings, .. } = &self.components;
         version::check(Path::new(&request.output), &request.name)?;
         let prepared = prepare(request, survey.as_ref())?;
         if prepared.linkage.scenes.is_empty() {
@@ -193,18 +330,6 @@ impl Driver {
         Ok((job, table))
     }
 
-    fn add(self: &Arc<Self>, id: String, job: Job, table: JobTable) {
-        let name = job.prepared.request.name.clone();
-        let empty = JobProgress { job: id.clone(), name, state: JobState::Running, tasks: vec![], bytes_read: 0 };
-        let running = Running { job: Arc::new(job), started: Instant::now(), progress: watch::Sender::new(empty) };
-        {
-            let mut inner = self.lock();
-            inner.table.insert(id.clone(), table);
-            inner.jobs.insert(id.clone(), running);
-        }
-        self.follow(&id);
-    }
-
     /// A job's progress, to be watched.
     #[must_use]
     pub fn progress(&self, id: &str) -> Option<watch::Receiver<JobProgress>> {
@@ -216,14 +341,17 @@ impl Driver {
     pub fn all(&self) -> Vec<JobProgress> {
         let inner = self.lock();
         let mut jobs: Vec<&Running> = inner.jobs.values().collect();
-        jobs.sort_by_key(|running| std::cmp::Reverse(running.started));
+        jobs.sort_by_key(|running| std::cmp::Reverse(running.record.submitted));
         jobs.into_iter().map(|running| running.progress.borrow().clone()).collect()
     }
 
-    /// Stops a job; whether there was one to stop.
-    pub fn cancel(self: &Arc<Self>, id: &str) -> bool {
+    /// Stops a job, and waits until that is noted down; whether there was one to stop.
+    pub async fn cancel(self: &Arc<Self>, id: &str) -> bool {
         let cancelled = self.lock().table.cancel(id);
         self.follow(id);
+        if let Some(mut progress) = self.progress(id).filter(|_| cancelled) {
+            let _ = progress.wait_for(|progress| progress.state.is_final()).await;
+        }
         cancelled
     }
 
@@ -241,13 +369,16 @@ impl Driver {
 
     fn grant(&self, worker: &str, slots: usize) -> Vec<Lease> {
         let mut inner = self.lock();
+        if self.now() < inner.grants_from {
+            return Vec::new();
+        }
         let grants = inner.table.lease(worker, slots, self.now());
         let leases: Vec<Lease> = grants
             .into_iter()
             .filter_map(|grant| {
                 let table = inner.table.job(&grant.job)?;
                 let (task, _) = table.task(grant.task)?;
-                let spec = inner.jobs.get(&grant.job)?.job.spec(table, task);
+                let spec = inner.jobs.get(&grant.job)?.job.as_ref()?.spec(table, task);
                 let lease = LeaseRef { job: grant.job.clone(), task: task.id.clone(), epoch: grant.epoch };
                 Some(Lease { grant: lease, ttl: self.components.settings.lease, spec })
             })
@@ -273,7 +404,7 @@ impl Driver {
             let lost = if let Outcome::InputsLost(keys) = &outcome { keys.clone() } else { Vec::new() };
             inner.table.report(worker, lease, outcome, self.now())?;
             if !lost.is_empty() {
-                let job = inner.jobs.get(&lease.job).map(|running| Arc::clone(&running.job)).ok_or(Unknown)?;
+                let job = inner.jobs.get(&lease.job).and_then(|running| running.job.clone()).ok_or(Unknown)?;
                 let key_of = |task: &_| Some(job.artifact(task, |_| false).1);
                 inner.table.lost(lease, &lost, key_of);
             }
@@ -291,27 +422,52 @@ impl Driver {
         ids.iter().for_each(|id| self.follow(id));
     }
 
-    /// Does what the state of a job asks for: wakes those that wait for tasks, tells those that watch, publishes.
+    /// Does what the state of a job asks for: wakes those that wait for tasks, tells those that watch, ends it.
     fn follow(self: &Arc<Self>, id: &str) {
         self.ready.notify_waiters();
-        let inner = self.lock();
+        let mut inner = self.lock();
         Self::tell(&inner, id);
-        let (Some(table), Some(running)) = (inner.table.job(id), inner.jobs.get(id)) else { return };
+        let Inner { table, jobs, .. } = &mut *inner;
+        let (Some(table), Some(running)) = (table.job(id), jobs.get_mut(id)) else { return };
         let Some(ended) = table.ended().cloned() else { return };
-        let begun = running.progress.borrow().state.clone();
-        if begun != JobState::Running {
+        if std::mem::replace(&mut running.is_ending, true) {
             return;
         }
-        match ended {
+        tokio::spawn(Arc::clone(self).end(id.to_owned(), ended));
+    }
+
+    /// Publishes, where there is something to publish; notes down how the job ended, and tells.
+    async fn end(self: Arc<Self>, id: String, ended: Ended) {
+        let state = match ended {
             Ended::Settled => {
-                running.progress.send_modify(|progress| progress.state = JobState::Publishing);
-                let (driver, id) = (Arc::clone(self), id.to_owned());
-                tokio::task::spawn_blocking(move || driver.publish(&id));
+                self.tell_state(&id, &JobState::Publishing);
+                let (driver, job) = (Arc::clone(&self), id.clone());
+                let published = tokio::task::spawn_blocking(move || driver.publish(&job)).await;
+                let Ok(Some(state)) = published else { return };
+                state
             }
-            Ended::Fatal(failure) => running.progress.send_modify(|progress| {
-                progress.state = JobState::Failed { error: failure.reason, internal: false };
-            }),
-            Ended::Cancelled => running.progress.send_modify(|progress| progress.state = JobState::Cancelled),
+            Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
+            Ended::Cancelled => JobState::Cancelled,
+        };
+        let record = self.lock().jobs.get(&id).map(|running| running.record.clone());
+        let Some(mut record) = record else { return };
+        record.ended = state::Ended::of(&state);
+        while let Err(error) = self.components.state.put(&record).await {
+            tracing::warn!(%error, job = %id, "its end cannot be noted down");
+            if matches!(error, StateError::NotLeader) || self.leads().is_err() {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        if let Some(running) = self.lock().jobs.get_mut(&id) {
+            running.record = record;
+        }
+        self.tell_state(&id, &state);
+    }
+
+    fn tell_state(&self, id: &str, state: &JobState) {
+        if let Some(running) = self.lock().jobs.get(id) {
+            running.progress.send_modify(|progress| progress.state = state.clone());
         }
     }
 
@@ -335,9 +491,9 @@ impl Driver {
         });
     }
 
-    fn publish(&self, id: &str) {
-        let Some((job, run)) = self.run_of(id) else { return };
-        let state = match finish::publish(&job, &run, &self.components.store) {
+    fn publish(&self, id: &str) -> Option<JobState> {
+        let (job, run) = self.run_of(id)?;
+        Some(match finish::publish(&job, &run, &self.components.store) {
             Ok((at, report)) => JobState::Published {
                 complete: report.failed.is_empty(),
                 at: at.display().to_string(),
@@ -347,18 +503,16 @@ impl Driver {
                 let internal = matches!(error, PublishError::Artifact(_) | PublishError::Projection(_));
                 JobState::Failed { error: error.to_string(), internal }
             }
-        };
-        if let Some(running) = self.lock().jobs.get(id) {
-            running.progress.send_modify(|progress| progress.state = state);
-        }
+        })
     }
 
     /// What publication needs to know of how a job went.
     fn run_of(&self, id: &str) -> Option<(Arc<Job>, Run)> {
         let inner = self.lock();
         let (running, table) = (inner.jobs.get(id)?, inner.table.job(id)?);
-        let run = Run::of(&running.job, table, running.started.elapsed());
-        Some((Arc::clone(&running.job), run))
+        let job = running.job.clone()?;
+        let run = Run::of(&job, table, running.started.elapsed());
+        Some((job, run))
     }
 }
 

@@ -15,4 +15,5 @@ pub mod job;
 pub mod prepare;
 pub mod publish;
 pub mod services;
+pub mod state;
 pub mod table;

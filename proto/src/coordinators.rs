@@ -1,56 +1,78 @@
 //! The coordinators that a client knows, and the one of them that it speaks to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Status};
 
+/// The metadata in which a coordinator that does not lead says which one does.
+pub const LEADER: &str = "clearmosaic-leader";
 /// How long a connection may take, and how often one says that it is alive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections to several coordinators, made when they are needed. Clones turn together.
 #[derive(Clone, Debug)]
-pub struct Coordinators {
-    channels: Arc<[Channel]>,
-    at: Arc<AtomicUsize>,
+pub struct Coordinators(Arc<Mutex<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    channels: Vec<(Option<Uri>, Channel)>,
+    at: usize,
+}
+
+fn channel(address: &Uri) -> Channel {
+    Endpoint::from(address.clone())
+        .connect_timeout(PATIENCE)
+        .http2_keep_alive_interval(PATIENCE)
+        .keep_alive_timeout(PATIENCE)
+        .keep_alive_while_idle(true)
+        .connect_lazy()
 }
 
 impl Coordinators {
     /// A single one, over a connection of its own kind.
     #[must_use]
     pub fn single(channel: Channel) -> Self {
-        Self { channels: Arc::from([channel]), at: Arc::default() }
+        Self(Arc::new(Mutex::new(Known { channels: vec![(None, channel)], at: 0 })))
     }
 
     /// Those at some addresses, the first one first. Within a Tokio runtime.
     #[must_use]
-    pub fn at(addresses: &[tonic::transport::Uri]) -> Self {
-        let channel = |address: &tonic::transport::Uri| {
-            Endpoint::from(address.clone())
-                .connect_timeout(PATIENCE)
-                .http2_keep_alive_interval(PATIENCE)
-                .keep_alive_timeout(PATIENCE)
-                .keep_alive_while_idle(true)
-                .connect_lazy()
-        };
-        Self { channels: addresses.iter().map(channel).collect(), at: Arc::default() }
+    pub fn at(addresses: &[Uri]) -> Self {
+        let channels = addresses.iter().map(|address| (Some(address.clone()), channel(address))).collect();
+        Self(Arc::new(Mutex::new(Known { channels, at: 0 })))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one to speak to now.
     #[must_use]
     pub fn current(&self) -> Channel {
-        self.channels[self.at.load(Ordering::Relaxed) % self.channels.len()].clone()
+        let known = self.known();
+        known.channels[known.at].1.clone()
     }
 
-    /// Turns to the next one: the current one does not answer.
-    pub fn turn(&self) {
-        self.at.fetch_add(1, Ordering::Relaxed);
+    /// Turns to the leader that this one names, or to the next one.
+    pub fn turn(&self, said: &Status) {
+        let leader = said.metadata().get(LEADER).and_then(|leader| leader.to_str().ok()?.parse::<Uri>().ok());
+        let mut known = self.known();
+        known.at = match leader {
+            None => (known.at + 1) % known.channels.len(),
+            Some(leader) => {
+                let found = known.channels.iter().position(|(address, _)| address.as_ref() == Some(&leader));
+                found.unwrap_or_else(|| {
+                    known.channels.push((Some(leader.clone()), channel(&leader)));
+                    known.channels.len() - 1
+                })
+            }
+        };
     }
 }
 
-/// Whether a call failed because nobody answered: it may do so elsewhere, or later.
+/// Whether a call failed because nobody answered who could: it may do so elsewhere, or later.
 #[must_use]
 pub fn is_away(status: &Status) -> bool {
     matches!(

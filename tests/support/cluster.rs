@@ -71,16 +71,17 @@ impl Coordinator {
     /// Where it does not tell where it listens.
     #[must_use]
     pub fn start(store: &Path) -> Self {
-        Self::listening("127.0.0.1:0", store)
+        Self::with("127.0.0.1:0", store, &[])
     }
 
-    /// Starts one at an address.
+    /// Starts one at an address, with other options.
     ///
     /// # Panics
     /// Where it does not tell where it listens.
     #[must_use]
-    pub fn listening(at: &str, store: &Path) -> Self {
-        let mut process = Process::start(&["coordinator", "--listen", at, "--store", &store.to_string_lossy()]);
+    pub fn with(at: &str, store: &Path, options: &[&str]) -> Self {
+        let store = store.to_string_lossy();
+        let mut process = Process::start(&[&["coordinator", "--listen", at, "--store", &store], options].concat());
         let mut line = String::new();
         let stdout = process.0.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it tells where it listens");

@@ -2,10 +2,12 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 mod cluster;
+mod etcd;
 mod run;
 mod world;
 
 pub use cluster::{Coordinator, Process};
+pub use etcd::Etcd;
 pub use run::{MADE, Run, artifacts, assert_same, command, rasters, run, run_command};
 pub use world::{World, json};
 

@@ -120,7 +120,7 @@ fn a_coordinator_that_is_killed_starts_again() {
     wait_for_artifacts(&world, 5);
     first.process.kill();
     let kept = artifacts(&world.path("store"), &MADE).len() as u64;
-    let second = Coordinator::listening(first.address(), &world.path("store"));
+    let second = Coordinator::with(first.address(), &world.path("store"), &[]);
     assert!(watching.wait().unwrap().success());
     same_as_whole("another coordinator", &world);
     let told = status(&second);

@@ -70,7 +70,7 @@ pub async fn work(
     let held: Held = Held::default();
     let slots = Arc::new(Semaphore::new(settings.slots));
     let (mut running, mut renewing) = (JoinSet::new(), JoinSet::new());
-    let mut pause = PAUSES[0];
+    let (mut pause, mut was_away) = (PAUSES[0], false);
     while !*stop.borrow() {
         let free = tokio::select! {
             free = Arc::clone(&slots).acquire_owned() => free.map_err(|e| Box::new(Status::internal(e.to_string())))?,
@@ -81,6 +81,10 @@ pub async fn work(
             free_slots: 1,
             wait_ms: u32::try_from(LONG_POLL.as_millis()).unwrap_or(u32::MAX),
         };
+        if was_away {
+            // Another leader must know what is being done, before it has others do it.
+            renew_all(&coordinators, &settings.worker_id, &held).await;
+        }
         let mut client = WorkServiceClient::new(coordinators.current());
         let response = tokio::select! {
             response = client.lease_tasks(request) => response,
@@ -90,7 +94,8 @@ pub async fn work(
             Ok(response) => response.into_inner(),
             Err(status) if is_away(&status) => {
                 tracing::warn!(%status, "no coordinator answers");
-                coordinators.turn();
+                coordinators.turn(&status);
+                was_away = true;
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     _ = stop.changed() => break,
@@ -100,7 +105,7 @@ pub async fn work(
             }
             Err(status) => return Err(Box::new(status).into()),
         };
-        pause = PAUSES[0];
+        (pause, was_away) = (PAUSES[0], false);
         let Some(lease) = response.leases.into_iter().next() else { continue };
         let lease = Lease::try_from(lease).map_err(|e| Box::new(Status::from(e)))?;
         if renewing.is_empty() {
@@ -136,21 +141,25 @@ async fn renew(coordinators: Coordinators, worker_id: String, held: Held, every:
     let mut timer = tokio::time::interval(every);
     loop {
         timer.tick().await;
-        let leases: Vec<_> = lock(&held).keys().cloned().map(Into::into).collect();
-        if leases.is_empty() {
-            continue;
-        }
-        let mut client = WorkServiceClient::new(coordinators.current());
-        match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.clone(), leases }).await {
-            Ok(response) => {
-                for void in response.into_inner().void_leases {
-                    if let Some(cancel) = lock(&held).get(&LeaseRef::from(void)) {
-                        cancel.cancel();
-                    }
+        renew_all(&coordinators, &worker_id, &held).await;
+    }
+}
+
+async fn renew_all(coordinators: &Coordinators, worker_id: &str, held: &Held) {
+    let leases: Vec<_> = lock(held).keys().cloned().map(Into::into).collect();
+    if leases.is_empty() {
+        return;
+    }
+    let mut client = WorkServiceClient::new(coordinators.current());
+    match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.to_owned(), leases }).await {
+        Ok(response) => {
+            for void in response.into_inner().void_leases {
+                if let Some(cancel) = lock(held).get(&LeaseRef::from(void)) {
+                    cancel.cancel();
                 }
             }
-            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
         }
+        Err(error) => tracing::warn!(%error, "leases could not be renewed"),
     }
 }
 
@@ -194,7 +203,10 @@ impl Slot {
                     tracing::debug!(task = %grant.task, "a stale report was refused");
                     return;
                 }
-                Err(error) => tracing::warn!(task = %grant.task, %error, "a report was not taken"),
+                Err(error) => {
+                    tracing::warn!(task = %grant.task, %error, "a report was not taken");
+                    self.coordinators.turn(&error);
+                }
             }
             tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
         }

@@ -17,6 +17,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::leading;
 use crate::attachments::Attachments;
 use crate::driver::{Driver, NoJob, RetryError, SubmitError};
 
@@ -26,6 +27,7 @@ pub struct Jobs(pub(super) Arc<Driver>);
 fn refused(error: SubmitError) -> Status {
     match error {
         SubmitError::Internal(_) => Status::internal(error.to_string()),
+        SubmitError::State(_) => Status::unavailable(error.to_string()),
         _ => Status::invalid_argument(error.to_string()),
     }
 }
@@ -54,6 +56,7 @@ impl JobService for Jobs {
         &self,
         request: Request<Streaming<SubmitJobRequest>>,
     ) -> Result<Response<SubmitJobResponse>, Status> {
+        leading(&self.0)?;
         let mut pieces = request.into_inner();
         let first = pieces.message().await?.and_then(|message| message.piece);
         let Some(Piece::Header(header)) = first else {
@@ -73,17 +76,20 @@ impl JobService for Jobs {
     }
 
     async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<GetJobResponse>, Status> {
+        leading(&self.0)?;
         let id = request.into_inner().job_id;
         let progress = self.0.progress(&id).ok_or_else(|| unknown(&id))?.borrow().clone();
         Ok(Response::new(GetJobResponse { progress: Some(progress.into()) }))
     }
 
     async fn list_jobs(&self, _: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
+        leading(&self.0)?;
         let jobs = self.0.all().into_iter().map(Into::into).collect();
         Ok(Response::new(ListJobsResponse { jobs }))
     }
 
     async fn watch_job(&self, request: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
+        leading(&self.0)?;
         let id = request.into_inner().job_id;
         let progress = self.0.progress(&id).ok_or_else(|| unknown(&id))?;
         let (tell, told) = mpsc::channel(4);
@@ -92,11 +98,13 @@ impl JobService for Jobs {
     }
 
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
+        leading(&self.0)?;
         let id = request.into_inner().job_id;
-        if self.0.cancel(&id) { Ok(Response::new(CancelJobResponse {})) } else { Err(unknown(&id)) }
+        if self.0.cancel(&id).await { Ok(Response::new(CancelJobResponse {})) } else { Err(unknown(&id)) }
     }
 
     async fn retry_job(&self, request: Request<RetryJobRequest>) -> Result<Response<RetryJobResponse>, Status> {
+        leading(&self.0)?;
         let id = request.into_inner().job_id;
         match self.0.retry(&id).await {
             Ok(()) => Ok(Response::new(RetryJobResponse {})),

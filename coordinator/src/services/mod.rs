@@ -9,10 +9,23 @@ use std::time::Duration;
 use proto::wire::job_service_server::JobServiceServer;
 use proto::wire::work_service_server::WorkServiceServer;
 
+use tonic::Status;
+
 use crate::driver::Driver;
 
 /// How often a connection says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Who leads, in the metadata of an answer that it is not this coordinator.
+fn leading(driver: &Driver) -> Result<(), Status> {
+    driver.leads().map_err(|not| {
+        let mut status = Status::unavailable(not.to_string());
+        if let Some(leader) = not.leader.and_then(|leader| leader.parse().ok()) {
+            status.metadata_mut().insert(proto::coordinators::LEADER, leader);
+        }
+        status
+    })
+}
 
 /// Serves both services on a stream of connections until `stop` resolves; and says that it does, and what they are.
 ///

@@ -11,6 +11,7 @@ use proto::wire::{
 use proto::work::{LeaseRef, Outcome};
 use tonic::{Request, Response, Status};
 
+use super::leading;
 use crate::driver::Driver;
 
 /// The longest that a request for tasks is held: load balancers close what is idle for longer.
@@ -22,6 +23,7 @@ pub struct Work(pub(super) Arc<Driver>);
 #[tonic::async_trait]
 impl WorkService for Work {
     async fn lease_tasks(&self, request: Request<LeaseTasksRequest>) -> Result<Response<LeaseTasksResponse>, Status> {
+        leading(&self.0)?;
         let LeaseTasksRequest { worker_id, free_slots, wait_ms } = request.into_inner();
         let patience = Duration::from_millis(wait_ms.into()).min(LONGEST_POLL);
         let leases = self.0.lease(&worker_id, free_slots as usize, patience).await;
@@ -33,6 +35,7 @@ impl WorkService for Work {
         &self,
         request: Request<RenewLeasesRequest>,
     ) -> Result<Response<RenewLeasesResponse>, Status> {
+        leading(&self.0)?;
         let RenewLeasesRequest { worker_id, leases } = request.into_inner();
         let leases: Vec<LeaseRef> = leases.into_iter().map(Into::into).collect();
         let void_leases = self.0.renew(&worker_id, &leases).into_iter().map(Into::into).collect();
@@ -40,6 +43,7 @@ impl WorkService for Work {
     }
 
     async fn report_task(&self, request: Request<ReportTaskRequest>) -> Result<Response<ReportTaskResponse>, Status> {
+        leading(&self.0)?;
         let ReportTaskRequest { worker_id, lease, outcome } = request.into_inner();
         let lease: LeaseRef = lease.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `lease`"))?.into();
         let outcome = outcome.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `outcome`"))?;

@@ -268,7 +268,19 @@ impl JobTable {
         (held && entry.epoch == epoch && self.ended.is_none()).then_some(index)
     }
 
+    /// Takes over a lease that was granted before this table began: the task is still to be had, and this grant is
+    /// newer than any that the table knows.
+    fn adopt(&mut self, worker: &str, task: &TaskId, epoch: u64, now: Now) {
+        let Some(index) = self.by_id.get(task).copied() else { return };
+        let entry = &mut self.entries[index];
+        if entry.state == State::Ready && epoch > entry.epoch && self.ended.is_none() {
+            (entry.epoch, entry.tries) = (epoch, entry.tries + 1);
+            self.set(index, State::Leased { worker: worker.to_owned(), deadline: now + self.settings.lease });
+        }
+    }
+
     pub(super) fn renew(&mut self, worker: &str, task: &TaskId, epoch: u64, now: Now) -> bool {
+        self.adopt(worker, task, epoch, now);
         let Some(index) = self.held(worker, task, epoch) else { return false };
         self.set(index, State::Leased { worker: worker.to_owned(), deadline: now + self.settings.lease });
         true
@@ -282,6 +294,7 @@ impl JobTable {
         outcome: Outcome,
         now: Now,
     ) -> Result<(), Unknown> {
+        self.adopt(worker, task, epoch, now);
         let index = self.held(worker, task, epoch).ok_or(Unknown)?;
         match outcome {
             Outcome::Done(cost) => self.end(index, State::Done { cost: Some(cost) }),

@@ -14,7 +14,8 @@
 //!                                                                  Failed ─► what cannot do without it fails too
 //! ```
 //!
-//! The epoch of a task rises on each grant: a report under another epoch is stale. `Done` goes back to `Waiting` only
+//! The epoch of a task rises on each grant: a report under another epoch is stale. One that is newer than any that the
+//! table knows was granted by the leader before, and is adopted. `Done` goes back to `Waiting` only
 //! when the artifact turns out to be missing or corrupt.
 
 mod job;
@@ -61,6 +62,12 @@ impl Table {
     /// Adds a job, or replaces one that has ended.
     pub fn insert(&mut self, id: String, job: JobTable) {
         self.jobs.insert(id, job);
+    }
+
+    /// Whether there is no job.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
     }
 
     /// A job.

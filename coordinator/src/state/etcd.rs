@@ -1,0 +1,191 @@
+//! Records in etcd, and election through it.
+//!
+//! ```text
+//! <prefix>/leader/…        the election: a key of each candidate, its URL, bound to its lease
+//! <prefix>/jobs/<id>       a record, JSON
+//! ```
+//!
+//! Every write is a transaction that holds only while the leader's own key is the one it was elected with. A leader
+//! that cannot keep its lease alive steps down before etcd lets another one lead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use etcd_client::{Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, LeaderKey, Txn, TxnOp};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::{Record, Role, StateError, Store};
+
+/// Records of this layout.
+const PREFIX: &str = "/clearmosaic/v1";
+/// How long a leader that says nothing is believed in, in seconds.
+const TERM: u64 = 5;
+/// A leader stops this much sooner, and says that it is alive this often.
+const MARGIN: Duration = Duration::from_millis(1500);
+/// How long etcd may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two attempts, and between two looks at who leads.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Records in etcd.
+pub struct Etcd {
+    client: Client,
+    leading: watch::Sender<Option<LeaderKey>>,
+}
+
+fn away(error: &Error) -> StateError {
+    StateError::Away(error.to_string())
+}
+
+async fn answered<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, StateError> {
+    match timeout(PATIENCE, call).await {
+        Ok(answer) => answer.map_err(|e| away(&e)),
+        Err(_) => Err(StateError::Away(format!("no answer in {} s", PATIENCE.as_secs()))),
+    }
+}
+
+impl Etcd {
+    /// Connects, and takes part in the election until `stop` is true: the records, and the role that changes as it goes.
+    /// `advertise` is the URL under which workers and clients reach this coordinator.
+    ///
+    /// # Errors
+    /// Where no member of etcd answers.
+    pub async fn join(
+        endpoints: &[String],
+        advertise: String,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(Arc<Self>, watch::Receiver<Role>), StateError> {
+        let options = ConnectOptions::new()
+            .with_connect_timeout(PATIENCE)
+            .with_keep_alive(Duration::from_secs(5), Duration::from_secs(2))
+            .with_keep_alive_while_idle(true);
+        let mut client = answered(Client::connect(endpoints, Some(options))).await?;
+        // Connections are made when they are needed: the first question shows whether anybody is there.
+        answered(client.get(PREFIX, None)).await?;
+        let etcd = Arc::new(Self { client, leading: watch::Sender::new(None) });
+        let (role, told) = watch::channel(Role::Follower { leader: None });
+        tokio::spawn(Arc::clone(&etcd).take_part(advertise, role, stop));
+        Ok((etcd, told))
+    }
+
+    async fn take_part(self: Arc<Self>, advertise: String, role: watch::Sender<Role>, mut stop: watch::Receiver<bool>) {
+        let mut stopped = std::pin::pin!(async move { drop(stop.wait_for(|stop| *stop).await) });
+        loop {
+            let mut client = self.client.clone();
+            let lease = match answered(client.lease_grant(TERM.cast_signed(), None)).await {
+                Ok(granted) => granted.id(),
+                Err(error) => {
+                    tracing::warn!(%error, "no part in the election");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            let is_over = tokio::select! {
+                error = self.keep_alive(lease) => {
+                    tracing::warn!(%error, "the lease is lost");
+                    false
+                }
+                error = self.lead(lease, &advertise, &role) => {
+                    tracing::warn!(%error, "no part in the election");
+                    false
+                }
+                () = self.look(&role) => false,
+                () = &mut stopped => true,
+            };
+            self.leading.send_replace(None);
+            role.send_replace(Role::Follower { leader: None });
+            // Whoever waits for its turn need not wait for the lease to end.
+            let _ = answered(client.lease_revoke(lease)).await;
+            if is_over {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Keeps the lease alive, for as long as that can be done in time: why it could not any more.
+    async fn keep_alive(&self, lease: i64) -> StateError {
+        let mut client = self.client.clone();
+        let (mut keeper, mut alive) = match answered(client.lease_keep_alive(lease)).await {
+            Ok(both) => both,
+            Err(error) => return error,
+        };
+        let mut sure = Instant::now() + Duration::from_secs(TERM) - MARGIN;
+        loop {
+            let asked = Instant::now();
+            let renewed = timeout_at(sure, async {
+                keeper.keep_alive().await?;
+                alive.message().await
+            });
+            match renewed.await {
+                Ok(Ok(Some(answer))) if answer.ttl() > 0 => {
+                    sure = asked + Duration::from_secs(TERM) - MARGIN;
+                }
+                Ok(Ok(_)) => return StateError::NotLeader,
+                Ok(Err(error)) => return away(&error),
+                Err(_) => return StateError::Away("the lease was not renewed in time".to_owned()),
+            }
+            sleep(MARGIN.min(PATIENCE)).await;
+        }
+    }
+
+    /// Waits for the turn, then leads for as long as it is not dropped: why it could not.
+    async fn lead(&self, lease: i64, advertise: &str, role: &watch::Sender<Role>) -> StateError {
+        let mut client = self.client.clone();
+        let elected = match client.campaign(format!("{PREFIX}/leader"), advertise, lease).await {
+            Ok(mut elected) => elected.take_leader(),
+            Err(error) => return away(&error),
+        };
+        let Some(key) = elected else { return StateError::NotLeader };
+        tracing::info!(advertise, "leads");
+        self.leading.send_replace(Some(key));
+        role.send_replace(Role::Leader);
+        std::future::pending().await
+    }
+
+    /// Tells who leads, as long as it is another.
+    async fn look(&self, role: &watch::Sender<Role>) {
+        let mut client = self.client.clone();
+        loop {
+            let found = answered(client.leader(format!("{PREFIX}/leader"))).await.ok();
+            let leader = found.and_then(|found| Some(found.kv()?.value_str().ok()?.to_owned()));
+            let now = Role::Follower { leader };
+            role.send_if_modified(|role| {
+                let is_news = *role != Role::Leader && *role != now;
+                if is_news {
+                    *role = now;
+                }
+                is_news
+            });
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Store for Etcd {
+    async fn load(&self) -> Result<Vec<Record>, StateError> {
+        let mut client = self.client.clone();
+        let found = answered(client.get(format!("{PREFIX}/jobs/"), Some(GetOptions::new().with_prefix()))).await?;
+        let record = |kv: &etcd_client::KeyValue| {
+            serde_json::from_slice(kv.value()).map_err(|e| StateError::Corrupt {
+                key: String::from_utf8_lossy(kv.key()).into_owned(),
+                why: e.to_string(),
+            })
+        };
+        found.kvs().iter().map(record).collect()
+    }
+
+    async fn put(&self, record: &Record) -> Result<(), StateError> {
+        let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
+        let key = format!("{PREFIX}/jobs/{}", record.job);
+        let why = |e: serde_json::Error| StateError::Corrupt { key: key.clone(), why: e.to_string() };
+        let value = serde_json::to_vec(record).map_err(why)?;
+        let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
+        let write = Txn::new().when([is_leader]).and_then([TxnOp::put(key, value, None)]);
+        let mut client = self.client.clone();
+        let written = answered(client.txn(write)).await?;
+        if written.succeeded() { Ok(()) } else { Err(StateError::NotLeader) }
+    }
+}

@@ -1,0 +1,128 @@
+//! What coordinators must not forget, and who of them leads.
+//!
+//! A record for each job: its request, and how it ended. Everything else is found again: the plan follows from the
+//! request, what is done lies in the store under its keys, and workers say what they are at. So there is little to
+//! write, and a new leader goes on where the old one was killed.
+//!
+//! ```text
+//! campaign ─► leader: loads the records, plans what has not ended, writes ─► lease lost: stops at once ─► campaign
+//!         └─► follower: tells who leads
+//! ```
+
+mod etcd;
+mod memory;
+
+use mosaic::request::Request;
+use proto::job::JobState;
+use serde::{Deserialize, Serialize};
+
+pub use etcd::Etcd;
+pub use memory::Memory;
+
+/// A job, as far as it must not be forgotten.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The job's id.
+    pub job: String,
+    /// What was asked for, its paths absolute.
+    pub request: Request,
+    /// When, in milliseconds since 1970.
+    pub submitted: u64,
+    /// How it ended, once it has.
+    pub ended: Option<Ended>,
+}
+
+/// How a job ended. The report is where it was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// With a mosaic.
+    Published {
+        /// Whether nothing failed.
+        complete: bool,
+        /// Where it is.
+        at: String,
+    },
+    /// Without.
+    Failed {
+        /// Why, one line.
+        error: String,
+        /// Whether the fault is the program's own.
+        internal: bool,
+    },
+    /// Stopped on request.
+    Cancelled,
+}
+
+impl Ended {
+    /// How a job ended, if it has.
+    #[must_use]
+    pub fn of(state: &JobState) -> Option<Self> {
+        match state.clone() {
+            JobState::Running | JobState::Publishing => None,
+            JobState::Published { complete, at, .. } => Some(Self::Published { complete, at }),
+            JobState::Failed { error, internal } => Some(Self::Failed { error, internal }),
+            JobState::Cancelled => Some(Self::Cancelled),
+        }
+    }
+
+    /// The same with its report, read from where it was published.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        match self.clone() {
+            Self::Published { complete, at } => {
+                let report = std::fs::read_to_string(std::path::Path::new(&at).join("report.json")).unwrap_or_default();
+                JobState::Published { complete, at, report }
+            }
+            Self::Failed { error, internal } => JobState::Failed { error, internal },
+            Self::Cancelled => JobState::Cancelled,
+        }
+    }
+}
+
+/// What a coordinator is to the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It hands tasks out, and writes.
+    Leader,
+    /// It waits for its turn.
+    Follower {
+        /// The URL that the leader gives for itself, where there is one.
+        leader: Option<String>,
+    },
+}
+
+/// Why a record was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another coordinator leads by now.
+    #[error("this coordinator does not lead any more")]
+    NotLeader,
+    /// The store of records does not answer.
+    #[error("etcd: {0}")]
+    Away(String),
+    /// A record means nothing.
+    #[error("etcd: {key}: {why}")]
+    Corrupt {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Where records are kept.
+#[tonic::async_trait]
+pub trait Store: Send + Sync {
+    /// Every record.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    async fn load(&self) -> Result<Vec<Record>, StateError>;
+
+    /// Writes a job's record. Only the leader can.
+    ///
+    /// # Errors
+    /// `NotLeader`; or where it cannot be written.
+    async fn put(&self, record: &Record) -> Result<(), StateError>;
+}
