@@ -32,7 +32,7 @@ impl Cluster {
         let (dial, dialled) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let store = components.store.clone();
-        let driver = Driver::start(components);
+        let driver = Driver::start(components).await;
         tokio::spawn(async move {
             let incoming = UnboundedReceiverStream::new(dialled).map(Ok::<DuplexStream, io::Error>);
             if let Err(error) = coordinator::services::serve(&driver, incoming, std::future::pending()).await {

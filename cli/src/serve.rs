@@ -39,7 +39,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
         let settings = Settings::default();
-        let driver = Driver::start(Components { store, survey: Arc::new(Library), settings, state, role });
+        let driver = Driver::start(Components { store, survey: Arc::new(Library), settings, state, role }).await;
         // Whoever started it may wait for this line.
         print(&format!("http://{at}\n"))?;
         tracing::info!(%at, "listening");

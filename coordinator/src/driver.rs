@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use artifacts::{ArtifactStore, StoreError};
@@ -123,6 +123,8 @@ struct Inner {
     grants_from: Duration,
 }
 
+/// How often leases and back-offs are looked at.
+const TICK: Duration = Duration::from_millis(250);
 /// How long a new leader waits for workers to tell what they are at.
 const ADOPTION: Duration = Duration::from_secs(2);
 /// Between two attempts to read or write what must not be forgotten.
@@ -138,42 +140,29 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver without jobs. Its clock ticks while it lives.
-    #[must_use]
-    pub fn start(components: Components) -> Arc<Self> {
+    /// A driver that goes on with what there is to do, where it leads. It ticks, and changes its role, while it lives.
+    pub async fn start(components: Components) -> Arc<Self> {
+        let mut role = components.role.clone();
         let driver = Arc::new(Self {
             components,
             inner: Mutex::new(Inner::default()),
             ready: Notify::new(),
             epoch: Instant::now(),
         });
-        let ticking = Arc::downgrade(&driver);
-        tokio::spawn(async move {
-            let mut timer = tokio::time::interval(Duration::from_millis(250));
-            loop {
-                timer.tick().await;
-                let Some(driver) = ticking.upgrade() else { break };
-                driver.tick();
-            }
-        });
-        let following = Arc::downgrade(&driver);
-        let mut role = driver.components.role.clone();
-        tokio::spawn(async move {
-            loop {
-                let now = role.borrow_and_update().clone();
-                let Some(driver) = following.upgrade() else { break };
-                match now {
-                    Role::Leader => driver.take_over(&mut role).await,
-                    Role::Follower { .. } => driver.step_down(),
-                }
-                drop(driver);
-                // A coordinator that is alone leads for ever.
-                if role.changed().await.is_err() {
-                    break;
-                }
-            }
-        });
+        tokio::spawn(tick_on(Arc::downgrade(&driver)));
+        // Whoever is alone leads before it is first asked.
+        driver.assume(&mut role).await;
+        tokio::spawn(change_roles(Arc::downgrade(&driver), role));
         driver
+    }
+
+    /// Does what the role asks for that has been told last.
+    async fn assume(self: &Arc<Self>, role: &mut watch::Receiver<Role>) {
+        let now = role.borrow_and_update().clone();
+        match now {
+            Role::Leader => self.take_over(role).await,
+            Role::Follower { .. } => self.step_down(),
+        }
     }
 
     /// Loads what there is to do, and goes on with it, unless the role changes meanwhile.
@@ -190,30 +179,11 @@ impl Driver {
         };
         let mut inner = Inner { is_leading: true, ..Inner::default() };
         for record in records {
-            let (driver, request) = (Arc::clone(self), record.request.clone());
-            let planned = match record.ended {
-                Some(_) => None,
-                None => Some(tokio::task::spawn_blocking(move || driver.plan(request)).await),
-            };
-            let id = record.job.clone();
-            let running = match planned {
-                None => Running::new(record, None),
-                Some(Ok(Ok((job, table)))) => {
-                    inner.table.insert(id.clone(), table);
-                    Running::new(record, Some(Arc::new(job)))
-                }
-                // What was good when it was submitted is not any more: that is told, not hidden.
-                Some(failed) => {
-                    let error = failed.map_or_else(
-                        |e| e.to_string(),
-                        |planned| planned.err().map_or_else(String::new, |e| e.to_string()),
-                    );
-                    Running::new(
-                        Record { ended: Some(state::Ended::Failed { error, internal: false }), ..record },
-                        None,
-                    )
-                }
-            };
+            let (running, table) = self.go_on_with(record).await;
+            let id = running.record.job.clone();
+            if let Some(table) = table {
+                inner.table.insert(id.clone(), table);
+            }
             inner.jobs.insert(id, running);
         }
         inner.grants_from = if inner.table.is_empty() { Duration::ZERO } else { self.now() + ADOPTION };
@@ -223,6 +193,23 @@ impl Driver {
         let ids: Vec<String> = inner.jobs.keys().cloned().collect();
         *self.lock() = inner;
         ids.iter().for_each(|id| self.follow(id));
+    }
+
+    /// A job that another leader began, planned again unless it has ended.
+    async fn go_on_with(self: &Arc<Self>, record: Record) -> (Running, Option<JobTable>) {
+        if record.ended.is_some() {
+            return (Running::new(record, None), None);
+        }
+        let (driver, request) = (Arc::clone(self), record.request.clone());
+        let planned = tokio::task::spawn_blocking(move || driver.plan(request)).await;
+        match planned.unwrap_or_else(|panic| Err(SubmitError::Internal(panic.to_string()))) {
+            Ok((job, table)) => (Running::new(record, Some(Arc::new(job))), Some(table)),
+            // What was good when it was submitted is not any more: that is told, not hidden.
+            Err(error) => {
+                let failed = state::Ended::Failed { error: error.to_string(), internal: false };
+                (Running::new(Record { ended: Some(failed), ..record }, None), None)
+            }
+        }
     }
 
     /// Forgets everything: another one leads. Those that watch look for it.
@@ -513,6 +500,24 @@ impl Driver {
         let job = running.job.clone()?;
         let run = Run::of(&job, table, running.started.elapsed());
         Some((job, run))
+    }
+}
+
+/// Lets time pass for as long as the driver lives.
+async fn tick_on(driver: Weak<Driver>) {
+    let mut timer = tokio::time::interval(TICK);
+    loop {
+        timer.tick().await;
+        let Some(driver) = driver.upgrade() else { return };
+        driver.tick();
+    }
+}
+
+/// Changes the driver's role with what the election tells, for as long as there is one.
+async fn change_roles(driver: Weak<Driver>, mut role: watch::Receiver<Role>) {
+    while role.changed().await.is_ok() {
+        let Some(driver) = driver.upgrade() else { return };
+        driver.assume(&mut role).await;
     }
 }
 

@@ -344,3 +344,20 @@ fn what_is_counted_is_what_there_is() {
         }
     }
 }
+
+#[test]
+fn a_table_that_begins_anew_adopts_what_is_being_done() {
+    let mut before = Bench::new(&[]);
+    let (first, second, third) = (before.lease().unwrap(), before.lease().unwrap(), before.lease().unwrap());
+    let mut bench = Bench::new(&[]);
+    assert!(bench.table.renew("w", std::slice::from_ref(&first), bench.now).is_empty(), "it is renewed");
+    assert!(matches!(bench.state(&first.task.0), State::Leased { .. }));
+    assert_eq!(bench.report(&second, Outcome::Done(Done::default())), Ok(()), "it is done");
+    // Whoever comes too late is refused: the task is another's by now.
+    let taken = bench.lease().unwrap();
+    assert_eq!(taken.task, third.task);
+    assert_eq!(bench.table.renew("other", std::slice::from_ref(&third), bench.now).len(), 1);
+    assert_eq!(bench.table.report("other", &third, Outcome::Done(Done::default()), bench.now), Err(Unknown));
+    assert_eq!(bench.report(&first, Outcome::Done(Done::default())), Ok(()));
+    assert_eq!(bench.report(&first, Outcome::Done(Done::default())), Err(Unknown), "once");
+}
