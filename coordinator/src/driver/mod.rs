@@ -1,0 +1,159 @@
+//! The driver: holds the table and the jobs, and does what their transitions ask for.
+//!
+//! The table decides, under one lock and without IO; what follows (waking workers that wait, telling those that watch,
+//! publishing) happens after the lock is given back.
+//!
+//! ```text
+//! submit ─► plan ─► table ◄─► dispatch (lease, renew, report) ◄─► workers
+//!                     │
+//! lead (loads, or     └─► end (tells, publishes, notes down)
+//!   forgets it all)
+//! ```
+
+mod dispatch;
+mod end;
+mod error;
+mod lead;
+mod submit;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use artifacts::ArtifactStore;
+use mosaic::survey::Survey;
+use proto::job::{JobProgress, JobState};
+use tokio::sync::{Notify, watch};
+
+use crate::job::Job;
+use crate::state::{self, Record, Role};
+use crate::table::{Settings, Table};
+
+pub use error::{NoJob, NotLeader, RetryError, SubmitError};
+
+/// What the driver needs of the world.
+#[derive(Clone)]
+pub struct Components {
+    /// Where artifacts are.
+    pub store: ArtifactStore,
+    /// Headers and projections.
+    pub survey: Arc<dyn Survey>,
+    /// How patient the table is.
+    pub settings: Settings,
+    /// What must not be forgotten.
+    pub state: Arc<dyn state::Store>,
+    /// Whether this coordinator leads.
+    pub role: watch::Receiver<Role>,
+}
+
+/// A job that is known.
+struct Running {
+    record: Record,
+    /// Its plan; none where it had ended before this coordinator led.
+    job: Option<Arc<Job>>,
+    started: Instant,
+    /// Whether its end is being dealt with.
+    is_ending: bool,
+    progress: watch::Sender<JobProgress>,
+}
+
+impl Running {
+    fn new(record: Record, job: Option<Arc<Job>>) -> Self {
+        let state = record.ended.as_ref().map_or(JobState::Running, state::Ended::state);
+        let (job_id, name) = (record.job.clone(), record.request.name.clone());
+        let is_ending = record.ended.is_some();
+        let progress = watch::Sender::new(JobProgress { job: job_id, name, state, tasks: vec![], bytes_read: 0 });
+        Self { record, job, started: Instant::now(), is_ending, progress }
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    table: Table,
+    jobs: HashMap<String, Running>,
+    /// Whether this coordinator leads, and has loaded what it must know for that.
+    is_leading: bool,
+    /// Nothing is granted before: workers tell first what they are at.
+    grants_from: Duration,
+}
+
+/// How often leases and back-offs are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Between two attempts to read or write what must not be forgotten.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The coordinator's heart.
+pub struct Driver {
+    components: Components,
+    inner: Mutex<Inner>,
+    /// Woken when a task may have become ready.
+    ready: Notify,
+    epoch: Instant,
+}
+
+impl Driver {
+    /// A driver that goes on with what there is to do, where it leads. It ticks, and changes its role, while it lives.
+    pub async fn start(components: Components) -> Arc<Self> {
+        let mut role = components.role.clone();
+        let driver = Arc::new(Self {
+            components,
+            inner: Mutex::new(Inner::default()),
+            ready: Notify::new(),
+            epoch: Instant::now(),
+        });
+        tokio::spawn(tick_on(Arc::downgrade(&driver)));
+        // Whoever is alone leads before it is first asked.
+        driver.assume(&mut role).await;
+        tokio::spawn(lead::change_roles(Arc::downgrade(&driver), role));
+        driver
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Where artifacts are.
+    #[must_use]
+    pub fn store(&self) -> &ArtifactStore {
+        &self.components.store
+    }
+
+    /// A job's progress, to be watched.
+    #[must_use]
+    pub fn progress(&self, id: &str) -> Option<watch::Receiver<JobProgress>> {
+        self.lock().jobs.get(id).map(|running| running.progress.subscribe())
+    }
+
+    /// Every job's progress, that of the newest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<JobProgress> {
+        let inner = self.lock();
+        let mut jobs: Vec<&Running> = inner.jobs.values().collect();
+        jobs.sort_by_key(|running| std::cmp::Reverse(running.record.submitted));
+        jobs.into_iter().map(|running| running.progress.borrow().clone()).collect()
+    }
+
+    fn tick(self: &Arc<Self>) {
+        let ids: Vec<String> = {
+            let mut inner = self.lock();
+            inner.table.tick(self.now());
+            inner.jobs.keys().cloned().collect()
+        };
+        ids.iter().for_each(|id| self.follow(id));
+    }
+}
+
+/// Lets time pass for as long as the driver lives.
+async fn tick_on(driver: Weak<Driver>) {
+    let mut timer = tokio::time::interval(TICK);
+    loop {
+        timer.tick().await;
+        let Some(driver) = driver.upgrade() else { return };
+        driver.tick();
+    }
+}

@@ -1,0 +1,119 @@
+//! Taking requests: from what was asked for to a job whose tasks can be had.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mosaic::ids::Key;
+use mosaic::request::Request;
+use proto::job::JobState;
+
+use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
+use crate::attachments::Attachments;
+use crate::job::Job;
+use crate::prepare::{Prepared, prepare};
+use crate::publish::version;
+use crate::state::{Record, StateError};
+use crate::table::JobTable;
+
+impl Driver {
+    /// Plans a request and starts it. The same name and request give the job that is there, unless it has ended.
+    ///
+    /// # Errors
+    /// Where the request is at fault, or nothing is linked.
+    pub async fn submit(
+        self: &Arc<Self>,
+        mut request: Request,
+        attachments: Attachments,
+    ) -> Result<String, SubmitError> {
+        attachments.place(&mut request, &self.components.store)?;
+        self.begin(request).await
+    }
+
+    /// Plans the request of a job that failed, or that is incomplete, again. What was done is found in the store; what
+    /// has been mended since is read anew.
+    ///
+    /// # Errors
+    /// Where it has not ended, or nothing of it failed; where its request is no longer good.
+    pub async fn retry(self: &Arc<Self>, id: &str) -> Result<(), RetryError> {
+        let request = {
+            let inner = self.lock();
+            let running = inner.jobs.get(id).ok_or_else(|| NoJob(id.to_owned()))?;
+            match running.progress.borrow().state {
+                JobState::Running | JobState::Publishing => return Err(RetryError::Nothing("it has not ended yet")),
+                JobState::Published { complete: true, .. } => return Err(RetryError::Nothing("nothing of it failed")),
+                _ => running.record.request.clone(),
+            }
+        };
+        self.begin(request).await?;
+        Ok(())
+    }
+
+    async fn begin(self: &Arc<Self>, request: Request) -> Result<String, SubmitError> {
+        let id = format!("{}-{}", request.name, &Key::of("clearmosaic request", &request).as_str()[..12]);
+        if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
+            return Ok(id);
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let record = Record { job: id.clone(), request: request.clone(), submitted, ended: None };
+        let driver = Arc::clone(self);
+        let planned = tokio::task::spawn_blocking(move || driver.plan(request));
+        let (job, table) = planned.await.map_err(|e| SubmitError::Internal(e.to_string()))??;
+        // Acknowledged is only what would survive this coordinator.
+        self.components.state.put(&record).await?;
+        {
+            let mut inner = self.lock();
+            if !inner.is_leading {
+                return Err(StateError::NotLeader.into());
+            }
+            inner.table.insert(id.clone(), table);
+            inner.jobs.insert(id.clone(), Running::new(record, Some(Arc::new(job))));
+        }
+        self.follow(&id);
+        Ok(id)
+    }
+
+    pub(super) fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
+        let Components { store, survey, settings, .. } = &self.components;
+        version::check(Path::new(&request.output), &request.name)?;
+        let prepared = prepare(request, survey.as_ref())?;
+        if prepared.linkage.scenes.is_empty() {
+            return Err(SubmitError::Nothing(nothing(&prepared)));
+        }
+        if prepared.plan.outputs.tiles.is_empty() {
+            let why = "no pixel of the mosaic has its centre in the area: look at `aoi` and `grid.resolution`";
+            return Err(SubmitError::Nothing(why.to_owned()));
+        }
+        let job = Job::store(prepared, store)?;
+        let table = job.table(store, *settings);
+        Ok((job, table))
+    }
+
+    /// Stops a job, and waits until that is noted down; whether there was one to stop.
+    pub async fn cancel(self: &Arc<Self>, id: &str) -> bool {
+        let cancelled = self.lock().table.cancel(id);
+        self.follow(id);
+        if let Some(mut progress) = self.progress(id).filter(|_| cancelled) {
+            let _ = progress.wait_for(|progress| progress.state.is_final()).await;
+        }
+        cancelled
+    }
+}
+
+/// Why nothing can be made: how many scenes there are, and what becomes of them.
+fn nothing(prepared: &Prepared) -> String {
+    let linkage = &prepared.linkage;
+    if linkage.found() == 0 {
+        return "no scene of the catalogue lies in the area and the period: look at `aoi`, `period`, `months` and \
+                `filter`, or ask `clearmosaic plan`"
+            .to_owned();
+    }
+    format!(
+        "none of the {} scenes found can be used ({} without a score, {} without a requested band): ask \
+         `clearmosaic link`",
+        linkage.found(),
+        linkage.unlinked.len(),
+        linkage.unusable.len()
+    )
+}
