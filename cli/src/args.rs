@@ -39,6 +39,8 @@ pub enum Command {
     Coordinator(CoordinatorArgs),
     /// Works for a coordinator until it is told to stop.
     Worker(WorkerArgs),
+    /// Tells whether a coordinator serves, as its gRPC health service says: for probes that run a command.
+    Health(HealthArgs),
     /// Gives a request to a coordinator. The same request again is the same mosaic.
     ///
     /// An area and catalogues that are files here are sent along.
@@ -103,6 +105,17 @@ pub struct CoordinatorArgs {
     /// Directory that keeps what is done, and that workers reach under the same name.
     #[arg(long, value_name = "DIR")]
     pub store: PathBuf,
+    /// Another address, on which gRPC health is answered and nothing else, in plain text: Kubernetes' probes speak no TLS.
+    #[arg(long, value_name = "ADDR")]
+    pub health: Option<SocketAddr>,
+}
+
+/// Whose health to ask for.
+#[derive(Debug, clap::Args)]
+pub struct HealthArgs {
+    /// The coordinator's own `--health`, or where it listens without TLS.
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:7070")]
+    pub url: Uri,
 }
 
 /// How to work.

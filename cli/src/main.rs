@@ -4,7 +4,7 @@
 //! args ─► request (read, checked, paths made absolute) ─► run | plan | link     here
 //!                                                      ─► submit               to a coordinator
 //!      ─► coordinator | worker                         serve, until told to stop
-//!      ─► status | watch | cancel | retry              ask a coordinator
+//!      ─► status | watch | cancel | retry | health     ask a coordinator
 //! ```
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 complete, 1 internal, 2 bad input, 3 incomplete.
@@ -14,6 +14,7 @@ mod attach;
 mod client;
 mod cluster;
 mod exit;
+mod health;
 mod input;
 mod jobs;
 mod log;
@@ -50,6 +51,7 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         }
         Command::Coordinator(args) => serve::coordinator(&args),
         Command::Worker(args) => serve::worker(&args),
+        Command::Health(args) => health::health(&args),
         Command::Submit(args) => jobs::submit(&args),
         Command::Status(args) => jobs::status(&args),
         Command::Watch(args) => jobs::watch(&args),

@@ -20,7 +20,7 @@ use worker::memory::Memory as Budget;
 
 use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::exit::{BadInput, Exit};
-use crate::{memory, print};
+use crate::{health, memory, print};
 
 /// How long a coordinator that is told to stop lets calls end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -35,6 +35,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let failed = |e: std::io::Error| BadInput::one(format!("--listen {}: {e}", args.listen));
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
         let at = listener.local_addr()?;
+        let probed = health::listener(args.health).await?;
         let stopped = stop_when_told();
         let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
@@ -43,6 +44,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         // Whoever started it may wait for this line.
         print(&format!("http://{at}\n"))?;
         tracing::info!(%at, "listening");
+        probed.map(|listener| tokio::spawn(services::serve_health(TcpListenerStream::new(listener))));
         let (mut stop, mut late) = (stopped.clone(), stopped);
         let stopping = async move { drop(stop.wait_for(|stopped| *stopped).await) };
         tokio::select! {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use proto::wire::job_service_server::JobServiceServer;
 use proto::wire::work_service_server::WorkServiceServer;
-
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
+use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::driver::Driver;
 
@@ -25,6 +26,22 @@ fn leading(driver: &Driver) -> Result<(), Status> {
         }
         status
     })
+}
+
+/// The health service: whoever follows serves too, as it says who leads.
+async fn healthy() -> HealthServer<impl Health> {
+    let (health, healthy) = tonic_health::server::health_reporter();
+    health.set_serving::<JobServiceServer<jobs::Jobs>>().await;
+    health.set_serving::<WorkServiceServer<work::Work>>().await;
+    healthy
+}
+
+/// Answers health and nothing else on a listener, in plain text and to everybody: for probes that speak no TLS.
+pub async fn serve_health(incoming: TcpListenerStream) {
+    let served = tonic::transport::Server::builder().add_service(healthy().await).serve_with_incoming(incoming).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "health is no longer answered");
+    }
 }
 
 /// Serves both services on a stream of connections until `stop` resolves; and says that it does, and what they are.
@@ -43,9 +60,6 @@ where
 {
     let jobs = JobServiceServer::new(jobs::Jobs(Arc::clone(driver)));
     let work = WorkServiceServer::new(work::Work(Arc::clone(driver)));
-    let (health, healthy) = tonic_health::server::health_reporter();
-    health.set_serving::<JobServiceServer<jobs::Jobs>>().await;
-    health.set_serving::<WorkServiceServer<work::Work>>().await;
     let described = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -56,7 +70,7 @@ where
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .add_service(jobs)
         .add_service(work)
-        .add_service(healthy)
+        .add_service(healthy().await)
         .add_optional_service(described.ok())
         .serve_with_incoming_shutdown(incoming, stop)
         .await
