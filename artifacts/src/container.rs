@@ -6,22 +6,20 @@
 //! footer   u64 offset of the index, u32 frames, 16 bytes of BLAKE3 over header and index, "CLRMOS03"
 //! ```
 //!
-//! Integers are little-endian. A frame holds some rows of the sub-tile, so that a reader needs only one at a time. Frames are stored as they are: their values are
-//! packed already.
+//! Integers are little-endian. A frame holds some rows of the sub-tile, so that a reader needs only one at a time.
+//! Frames are stored as they are: their values are packed already.
 
-use std::fs::File;
+mod reader;
+
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
+pub use reader::Reader;
 
 const MAGIC: &[u8; 8] = b"CLRMOS03";
 const INDEX_ENTRY: usize = 28;
-const FOOTER: usize = 36;
+pub(crate) const FOOTER: usize = 36;
 
 /// What an artifact says of itself.
 #[derive(Serialize, Deserialize)]
@@ -110,111 +108,6 @@ fn length(n: usize) -> io::Result<u32> {
     u32::try_from(n).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a frame of 4 GiB or more"))
 }
 
-/// Reads a container: the header and the index at once, frames when they are asked for.
-pub struct Reader {
-    file: File,
-    path: PathBuf,
-    header: Vec<u8>,
-    frames: Vec<Frame>,
-}
-
-impl Reader {
-    /// Opens a container and verifies its header and index.
-    ///
-    /// # Errors
-    /// `Missing`, or `Corrupt` where anything is not as it was written.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = File::open(path).map_err(|e| StoreError::io(path, e))?;
-        let size = file.metadata().map_err(|e| StoreError::io(path, e))?.len();
-        let cut_short = || StoreError::corrupt(path, "it is cut short");
-        let read = |offset: u64, length: usize| read_at(&file, path, offset, length, size);
-        let footer_at = size.checked_sub(FOOTER as u64).ok_or_else(cut_short)?;
-        let footer = read(footer_at, FOOTER)?;
-        if &footer[28..] != MAGIC {
-            return Err(cut_short());
-        }
-        let index_at = u64_at(&footer, 0);
-        let frames = u32_at(&footer, 8) as usize;
-        if index_at + (frames * INDEX_ENTRY) as u64 != footer_at {
-            return Err(StoreError::corrupt(path, "its index does not end at its footer"));
-        }
-        let index = read(index_at, frames * INDEX_ENTRY)?;
-        let start = read(0, 12)?;
-        let header = read(12, u32_at(&start, 8) as usize)?;
-        if &start[..8] != MAGIC || digest(&[&header, &index])[..] != footer[12..28] {
-            return Err(StoreError::corrupt(path, "header or index fail their checksum"));
-        }
-        let frames = index.chunks_exact(INDEX_ENTRY).map(entry).collect();
-        Ok(Self { file, path: path.to_owned(), header, frames })
-    }
-
-    /// What the frames mean, as the writer put it.
-    ///
-    /// # Errors
-    /// `Corrupt` where it is another kind of artifact, or another key's.
-    pub fn meta<M: DeserializeOwned>(&self, artifact: &str, key: &str) -> Result<M, StoreError> {
-        let header: Header<M> =
-            serde_json::from_slice(&self.header).map_err(|e| StoreError::corrupt(&self.path, e.to_string()))?;
-        if header.artifact != artifact || header.key != key {
-            let found = format!("it is {} {}", header.artifact, header.key);
-            return Err(StoreError::corrupt(&self.path, found));
-        }
-        Ok(header.meta)
-    }
-
-    /// Number of frames.
-    #[must_use]
-    pub fn frames(&self) -> usize {
-        self.frames.len()
-    }
-
-    /// Reads a frame and verifies it.
-    ///
-    /// # Errors
-    /// `Corrupt` where it is not as it was written, or not there.
-    pub fn frame(&self, index: usize) -> Result<Vec<u8>, StoreError> {
-        let mut frame = Vec::new();
-        self.frame_into(index, &mut frame)?;
-        Ok(frame)
-    }
-
-    /// Reads a frame into a buffer whose content it replaces, and verifies it.
-    ///
-    /// # Errors
-    /// As [`Reader::frame`].
-    pub fn frame_into(&self, index: usize, buffer: &mut Vec<u8>) -> Result<(), StoreError> {
-        let corrupt = |why: String| StoreError::corrupt(&self.path, why);
-        let frame = self.frames.get(index).ok_or_else(|| corrupt(format!("no frame {index}")))?;
-        // Room that is there is not cleared again.
-        buffer.resize(frame.length as usize, 0);
-        fill_at(&self.file, &self.path, frame.offset, buffer)?;
-        let is_whole = digest(&[buffer]) == frame.digest;
-        is_whole.then_some(()).ok_or_else(|| corrupt(format!("frame {index} fails its checksum")))
-    }
-
-    /// The file that it reads.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-fn read_at(file: &File, path: &Path, offset: u64, length: usize, size: u64) -> Result<Vec<u8>, StoreError> {
-    if offset.checked_add(length as u64).is_none_or(|end| end > size) {
-        return Err(StoreError::corrupt(path, "it is cut short"));
-    }
-    let mut bytes = vec![0; length];
-    fill_at(file, path, offset, &mut bytes)?;
-    Ok(bytes)
-}
-
-fn fill_at(file: &File, path: &Path, offset: u64, bytes: &mut [u8]) -> Result<(), StoreError> {
-    file.read_exact_at(bytes, offset).map_err(|e| match e.kind() {
-        io::ErrorKind::UnexpectedEof => StoreError::corrupt(path, "it is cut short"),
-        _ => StoreError::io(path, e),
-    })
-}
-
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&bytes[at..at + 4]);
@@ -236,6 +129,7 @@ fn entry(bytes: &[u8]) -> Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StoreError;
     use proptest::prelude::*;
 
     fn written(frames: &[Vec<u8>]) -> Vec<u8> {

@@ -1,5 +1,6 @@
 //! Artifacts that are directories: rasters that GDAL writes, with `contents.json` that says what they are.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -31,6 +32,9 @@ pub struct Contents<M> {
     pub producer: String,
     /// Every file but this list.
     pub files: Vec<FileEntry>,
+    /// An object store's tags of the files, by name: those that still bear them need not be read to be known whole.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// What they mean.
     pub meta: M,
 }
@@ -51,17 +55,32 @@ impl FileEntry {
 }
 
 impl<M: Serialize + DeserializeOwned> Contents<M> {
+    /// Lists `names` in `dir`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn of(dir: &Path, key: &str, names: &[String], meta: M) -> Result<Self, StoreError> {
+        let files = names.iter().map(|name| FileEntry::of(dir, name)).collect::<Result<_, _>>()?;
+        let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
+        Ok(Self { key: key.to_owned(), producer, files, tags: BTreeMap::new(), meta })
+    }
+
+    /// The list as it is written; `path` is what it is called in an error.
+    ///
+    /// # Errors
+    /// Where what the files mean has no form in JSON.
+    pub fn text(&self, path: &Path) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec_pretty(self).map_err(|e| StoreError::corrupt(path, e.to_string()))
+    }
+
     /// Lists `names` in `dir` and writes the list there.
     ///
     /// # Errors
     /// What the system says.
     pub fn write(dir: &Path, key: &str, names: &[String], meta: M) -> Result<Self, StoreError> {
-        let files = names.iter().map(|name| FileEntry::of(dir, name)).collect::<Result<_, _>>()?;
-        let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
-        let contents = Self { key: key.to_owned(), producer, files, meta };
+        let contents = Self::of(dir, key, names, meta)?;
         let path = dir.join(LIST);
-        let text = serde_json::to_vec_pretty(&contents).map_err(|e| StoreError::corrupt(&path, e.to_string()))?;
-        std::fs::write(&path, text).map_err(|e| StoreError::io(&path, e))?;
+        std::fs::write(&path, contents.text(&path)?).map_err(|e| StoreError::io(&path, e))?;
         Ok(contents)
     }
 
@@ -72,9 +91,17 @@ impl<M: Serialize + DeserializeOwned> Contents<M> {
     pub fn read(dir: &Path, key: &str) -> Result<Self, StoreError> {
         let path = dir.join(LIST);
         let text = std::fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
-        let contents: Self = serde_json::from_slice(&text).map_err(|e| StoreError::corrupt(&path, e.to_string()))?;
+        Self::parse(&text, &path, key)
+    }
+
+    /// Reads a list's text, which must be `key`'s; `path` is what it is called in an error.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is not a list, or another key's.
+    pub fn parse(text: &[u8], path: &Path, key: &str) -> Result<Self, StoreError> {
+        let contents: Self = serde_json::from_slice(text).map_err(|e| StoreError::corrupt(path, e.to_string()))?;
         if contents.key != key {
-            return Err(StoreError::corrupt(&path, format!("it is {}'s", contents.key)));
+            return Err(StoreError::corrupt(path, format!("it is {}'s", contents.key)));
         }
         Ok(contents)
     }

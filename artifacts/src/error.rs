@@ -20,12 +20,31 @@ pub enum StoreError {
     /// No space is left: no task can succeed.
     #[error("{0}: no space left on the device: free some, or name another --store")]
     Full(String),
-    /// The store cannot be written: no task can succeed.
+    /// The store cannot be used, or not be written: no task can succeed.
     #[error("{what}: cannot be written: {why}")]
     Denied {
         /// The file or directory.
         what: String,
         /// The system's words.
+        why: String,
+    },
+    /// The store does not let this process in, or is not what its name says: look at the name and the credentials.
+    #[error("{what}: {why}")]
+    Refused {
+        /// The object, the store or the profile.
+        what: String,
+        /// What does not hold.
+        why: String,
+    },
+    /// No space is left for files in the making: another worker may have some.
+    #[error("{0}: no space left on the device: free some, or name another --scratch")]
+    ScratchFull(String),
+    /// The store does not answer as it should: it may do so later.
+    #[error("{what}: the store does not answer: {why}")]
+    Away {
+        /// The object, or the store.
+        what: String,
+        /// The innermost cause.
         why: String,
     },
     /// Anything else that the system says: trying again may help.
@@ -67,6 +86,14 @@ impl StoreError {
                 Self::Denied { what: path.display().to_string(), why: plain(&source) }
             }
             _ => Self::io(path, source),
+        }
+    }
+
+    /// A file in the making that cannot be written, where the store itself is elsewhere.
+    pub(crate) fn scratch(path: &Path, source: io::Error) -> Self {
+        match Self::io(path, source) {
+            Self::Full(what) => Self::ScratchFull(what),
+            other => other,
         }
     }
 

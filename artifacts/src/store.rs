@@ -1,118 +1,130 @@
-//! The store: a directory that artifacts appear in whole. Everything above it asks by kind and key only, so that an
-//! object store can stand here.
+//! The store: a directory, or a prefix of an object store, that artifacts appear in whole. Everything above it asks by
+//! kind and key only.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use mosaic::ids::Key;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tempfile::{NamedTempFile, TempDir};
 
+use crate::access::Access;
 use crate::container::{Reader, Writer};
 use crate::contents::Contents;
+use crate::directory::Directory;
 use crate::error::StoreError;
+use crate::folder::{Folder, PlaceError, fetch};
+use crate::kind::Kind;
+use crate::objects::Objects;
+use crate::remote::Bucket;
+use crate::scratch::{Room, Scratch};
 
-/// What kind of thing an artifact is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// A JSON document of a plan.
-    Plan,
-    /// Packed ranks of one (sub-tile, slice).
-    Partial,
-    /// The ranks around the middle of one sub-tile, which spare a later composite its partials.
-    Core,
-    /// Medians and counts of one sub-tile.
-    Composite,
-    /// Rasters of one output tile.
-    Mosaic,
-    /// The picture of a whole mosaic.
-    Quicklook,
-    /// A file that was sent along with a request.
-    Attachment,
-}
-
-impl Kind {
-    /// The kind's directory in a store, and its name in an artifact's header.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Partial => "partial",
-            Self::Core => "core",
-            Self::Composite => "composite",
-            Self::Mosaic => "mosaic",
-            Self::Quicklook => "quicklook",
-            Self::Attachment => "attachment",
-        }
-    }
-}
-
-/// Leavings of killed processes are swept after this long: no live one writes a single artifact for a day.
-const LEAVINGS: Duration = Duration::from_secs(24 * 3600);
-
-/// A directory of artifacts.
+/// A store of artifacts. Clones mean the same.
 #[derive(Clone, Debug)]
-pub struct ArtifactStore {
-    root: PathBuf,
+pub struct ArtifactStore(Place);
+
+#[derive(Clone, Debug)]
+enum Place {
+    Directory(Directory),
+    Objects(Objects),
 }
 
-/// A directory for files in the making; removed when dropped, unless it became an artifact.
-pub struct Scratch(TempDir);
+/// A file on this machine, or a directory of them, for as long as it lives.
+pub struct Local {
+    path: PathBuf,
+    _scratch: Option<Scratch>,
+}
 
-impl Scratch {
+impl Local {
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.0.path()
+        &self.path
     }
 }
 
+/// Whether a place is an object store's, and no directory.
+#[must_use]
+pub fn is_url(location: &str) -> bool {
+    location.contains("://")
+}
+
 impl ArtifactStore {
-    /// Opens a store, made if it is not there.
+    /// Opens the store at a place: a directory, made if it is not there, or `s3://bucket/prefix`, `gs://…`, `az://…`,
+    /// with `?profile=name` behind it where its credentials are a profile's.
+    ///
+    /// # Errors
+    /// `Denied` or `Full` where a directory cannot be written; `Refused` or `Away` where an object store cannot.
+    pub fn open(location: &str, access: &Access) -> Result<Self, StoreError> {
+        if !is_url(location) {
+            return Self::directory(location.as_ref());
+        }
+        let bucket = Bucket::open(location, None, access)?;
+        let room = Room::within(&access.scratch)?;
+        Ok(Self(Place::Objects(Objects { bucket, room, location: location.to_owned() })))
+    }
+
+    /// Opens a directory, made if it is not there.
     ///
     /// # Errors
     /// `Denied` or `Full` where it cannot be written.
-    pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let tmp = root.join("tmp");
-        fs::create_dir_all(&tmp).map_err(|e| StoreError::made(root, e))?;
-        let root = root.canonicalize().map_err(|e| StoreError::io(root, e))?;
-        tempfile::tempfile_in(&tmp).map_err(|e| StoreError::io(&tmp, e))?;
-        sweep(&tmp);
-        Ok(Self { root })
+    pub fn directory(root: &Path) -> Result<Self, StoreError> {
+        Directory::open(root).map(|directory| Self(Place::Directory(directory)))
     }
 
-    /// The directory.
+    /// Where it is, for whoever is to open it too.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub fn location(&self) -> String {
+        match &self.0 {
+            Place::Directory(directory) => directory.root().display().to_string(),
+            Place::Objects(objects) => objects.location.clone(),
+        }
     }
 
-    /// Where an artifact is, or would be.
+    /// Whether it is elsewhere, so that it may be away.
     #[must_use]
-    pub fn path(&self, kind: Kind, key: &Key) -> PathBuf {
-        self.root.join(kind.name()).join(&key.as_str()[..2]).join(key.as_str())
+    pub const fn is_remote(&self) -> bool {
+        matches!(self.0, Place::Objects(_))
+    }
+
+    /// What an artifact is called in an error: its path, or its URL.
+    #[must_use]
+    pub fn called(&self, kind: Kind, key: &Key) -> PathBuf {
+        match &self.0 {
+            Place::Directory(directory) => directory.path(kind, key),
+            Place::Objects(objects) => objects.path(kind, key),
+        }
     }
 
     /// Whether there is such an artifact. That it is whole is found out when it is read.
     #[must_use]
     pub fn has(&self, kind: Kind, key: &Key) -> bool {
-        self.path(kind, key).exists()
+        match &self.0 {
+            Place::Directory(directory) => directory.path(kind, key).exists(),
+            Place::Objects(objects) => objects.bucket.head(&Objects::sign(kind, key)).is_ok(),
+        }
+    }
+
+    /// Which of some artifacts there are: an object store is asked for many at a time.
+    #[must_use]
+    pub fn which(&self, wanted: &[(Kind, Key)]) -> Vec<bool> {
+        match &self.0 {
+            Place::Directory(_) => wanted.iter().map(|(kind, key)| self.has(*kind, key)).collect(),
+            Place::Objects(objects) => {
+                objects.bucket.which(&wanted.iter().map(|(kind, key)| Objects::sign(*kind, key)).collect::<Vec<_>>())
+            }
+        }
     }
 
     /// Removes an artifact that is corrupt, so that nobody takes it for done.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system or the store says.
     pub fn discard(&self, kind: Kind, key: &Key) -> Result<(), StoreError> {
-        let path = self.path(kind, key);
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        match removed {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io(&path, e)),
-            _ => Ok(()),
+        match &self.0 {
+            Place::Directory(directory) => directory.discard(kind, key),
+            Place::Objects(objects) => objects.bucket.remove(&Objects::sign(kind, key)),
         }
     }
 
@@ -121,13 +133,16 @@ impl ArtifactStore {
     /// # Errors
     /// `Missing` or `Corrupt`.
     pub fn read(&self, kind: Kind, key: &Key) -> Result<Reader, StoreError> {
-        Reader::open(&self.path(kind, key))
+        match &self.0 {
+            Place::Directory(directory) => Reader::open(&directory.path(kind, key)),
+            Place::Objects(objects) => objects.read(kind, key),
+        }
     }
 
     /// Writes a container: `fill` appends the frames. Returns the bytes written.
     ///
     /// # Errors
-    /// What the system says, or `fill`.
+    /// What the system or the store says, or `fill`.
     pub fn write<M, E>(
         &self,
         kind: Kind,
@@ -139,40 +154,30 @@ impl ArtifactStore {
         M: Serialize,
         E: From<StoreError>,
     {
-        let target = self.path(kind, key);
-        let file = self.temporary()?;
-        let said = |e| StoreError::io(&target, e);
-        let out = BufWriter::new(file.as_file());
-        let mut writer = Writer::new(out, kind.name(), key.as_str(), meta).map_err(said)?;
-        fill(&mut writer)?;
-        let (bytes, out) = writer.finish().map_err(said)?;
-        out.into_inner().map_err(|e| said(e.into_error()))?;
-        publish(file, &target)?;
-        Ok(bytes)
+        match &self.0 {
+            Place::Directory(directory) => directory.write(kind, key, meta, fill),
+            Place::Objects(objects) => objects.write(kind, key, meta, fill),
+        }
     }
 
     /// Keeps a JSON document.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system or the store says.
     pub fn write_document<T: Serialize>(&self, kind: Kind, key: &Key, document: &T) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(&self.path(kind, key), e.into()))?;
+        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(&self.called(kind, key), e.into()))?;
         self.write_bytes(kind, key, &bytes)
     }
 
     /// Keeps bytes as they are.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system or the store says.
     pub fn write_bytes(&self, kind: Kind, key: &Key, bytes: &[u8]) -> Result<(), StoreError> {
-        let target = self.path(kind, key);
-        // What is there has no checksum of its own: it is kept only where it is what would be written.
-        if fs::read(&target).is_ok_and(|found| found == bytes) {
-            return Ok(());
+        match &self.0 {
+            Place::Directory(directory) => directory.write_bytes(kind, key, bytes),
+            Place::Objects(objects) => objects.write_bytes(kind, key, bytes),
         }
-        let file = self.temporary()?;
-        file.as_file().write_all(bytes).map_err(|e| StoreError::io(&target, e))?;
-        publish(file, &target)
     }
 
     /// Reads a JSON document.
@@ -180,27 +185,34 @@ impl ArtifactStore {
     /// # Errors
     /// `Missing` or `Corrupt`.
     pub fn read_document<T: DeserializeOwned>(&self, kind: Kind, key: &Key) -> Result<T, StoreError> {
-        let path = self.path(kind, key);
-        let bytes = fs::read(&path).map_err(|e| StoreError::io(&path, e))?;
-        serde_json::from_slice(&bytes).map_err(|e| StoreError::corrupt(&path, e.to_string()))
+        let corrupt = |e: serde_json::Error| StoreError::corrupt(&self.called(kind, key), e.to_string());
+        serde_json::from_slice(&self.read_bytes(kind, key)?).map_err(corrupt)
     }
 
-    /// A directory to make files in, on the store's own device.
+    /// Reads bytes as they are.
+    ///
+    /// # Errors
+    /// `Missing`; what the system or the store says.
+    pub fn read_bytes(&self, kind: Kind, key: &Key) -> Result<Vec<u8>, StoreError> {
+        self.whole().read(&kind.at(key))
+    }
+
+    /// A directory to make files in: on the store's own device where it is a directory.
     ///
     /// # Errors
     /// What the system says.
     pub fn scratch(&self) -> Result<Scratch, StoreError> {
-        let tmp = self.root.join("tmp");
-        // What is made here is published: readable by whom the umask lets, not by its maker alone.
-        let open = fs::Permissions::from_mode(0o777);
-        tempfile::Builder::new().permissions(open).tempdir_in(&tmp).map(Scratch).map_err(|e| StoreError::io(&tmp, e))
+        match &self.0 {
+            Place::Directory(directory) => directory.scratch(),
+            Place::Objects(objects) => objects.room.scratch(),
+        }
     }
 
     /// Makes a directory an artifact: `names` are its files, `meta` what they mean. Where the artifact is there
-    /// already, made by someone else from the same inputs, this one is dropped.
+    /// already, made by someone else from the same inputs, this one is dropped, or put in its place: it is the same.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system or the store says.
     pub fn keep<M: Serialize + DeserializeOwned>(
         &self,
         kind: Kind,
@@ -209,94 +221,88 @@ impl ArtifactStore {
         names: &[String],
         meta: M,
     ) -> Result<Contents<M>, StoreError> {
-        let target = self.path(kind, key);
-        let contents = Contents::write(made.path(), key.as_str(), names, meta)?;
-        make_parent(&target)?;
-        match fs::rename(made.path(), &target) {
-            Ok(()) => {
-                // The directory has moved away from under its guard.
-                let _ = made.0.keep();
-                Ok(contents)
+        match &self.0 {
+            Place::Directory(directory) => directory.keep(kind, key, made, names, meta),
+            Place::Objects(objects) => objects.keep(kind, key, &made, names, meta),
+        }
+    }
+
+    /// The list of an artifact of several files.
+    ///
+    /// # Errors
+    /// `Missing`; `Corrupt` where it is no list, or another artifact's.
+    pub fn contents<M: Serialize + DeserializeOwned>(&self, kind: Kind, key: &Key) -> Result<Contents<M>, StoreError> {
+        match &self.0 {
+            Place::Directory(directory) => Contents::read(&directory.path(kind, key), key.as_str()),
+            Place::Objects(objects) => objects.contents(kind, key),
+        }
+    }
+
+    /// Verifies that an artifact of several files is there, and every file of it as it was made.
+    ///
+    /// # Errors
+    /// `Missing`; `Corrupt`, naming the first file that is not.
+    pub fn verify(&self, kind: Kind, key: &Key) -> Result<(), StoreError> {
+        let contents: Contents<serde_json::Value> = self.contents(kind, key)?;
+        match &self.0 {
+            Place::Directory(directory) => contents.verify(&directory.path(kind, key)),
+            Place::Objects(objects) => objects.verify(kind, key, &contents),
+        }
+    }
+
+    /// Where the files of an artifact are.
+    #[must_use]
+    pub fn folder(&self, kind: Kind, key: &Key) -> Folder {
+        self.whole().below(&kind.at(key))
+    }
+
+    /// Has files of an artifact at hand on this machine: the directory that they are in.
+    ///
+    /// # Errors
+    /// `Missing`; what the system or the store says.
+    pub fn files_at_hand(&self, kind: Kind, key: &Key, names: &[String]) -> Result<Local, StoreError> {
+        match &self.0 {
+            Place::Directory(directory) => Ok(Local { path: directory.path(kind, key), _scratch: None }),
+            Place::Objects(objects) => {
+                let scratch = objects.room.scratch()?;
+                for name in names {
+                    bring(objects, &format!("{}/{name}", kind.at(key)), &scratch.path().join(name))?;
+                }
+                Ok(Local { path: scratch.path().to_owned(), _scratch: Some(scratch) })
             }
-            Err(_) if target.is_dir() => Ok(contents),
-            Err(e) => Err(StoreError::io(&target, e)),
         }
     }
 
-    fn temporary(&self) -> Result<NamedTempFile, StoreError> {
-        let tmp = self.root.join("tmp");
-        let open = fs::Permissions::from_mode(0o666);
-        tempfile::Builder::new().permissions(open).tempfile_in(&tmp).map_err(|e| StoreError::io(&tmp, e))
-    }
-}
-
-fn make_parent(target: &Path) -> Result<(), StoreError> {
-    match target.parent() {
-        Some(parent) => fs::create_dir_all(parent).map_err(|e| StoreError::io(parent, e)),
-        None => Ok(()),
-    }
-}
-
-fn publish(file: NamedTempFile, target: &Path) -> Result<(), StoreError> {
-    make_parent(target)?;
-    file.persist(target).map(drop).map_err(|e| StoreError::io(target, e.error))
-}
-
-/// Removes what processes that were killed have left. That it cannot be removed is no one's loss.
-fn sweep(tmp: &Path) {
-    let Ok(entries) = fs::read_dir(tmp) else { return };
-    for entry in entries.flatten() {
-        let old = entry
-            .metadata()
-            .and_then(|m| m.modified())
-            .is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > LEAVINGS));
-        if old {
-            let path = entry.path();
-            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+    /// Has an artifact that is one file at hand on this machine.
+    ///
+    /// # Errors
+    /// `Missing`; what the system or the store says.
+    pub fn file_at_hand(&self, kind: Kind, key: &Key) -> Result<Local, StoreError> {
+        match &self.0 {
+            Place::Directory(directory) => Ok(Local { path: directory.path(kind, key), _scratch: None }),
+            Place::Objects(objects) => {
+                let scratch = objects.room.scratch()?;
+                let path = scratch.path().join(key.as_str());
+                bring(objects, &kind.at(key), &path)?;
+                Ok(Local { path, _scratch: Some(scratch) })
+            }
         }
     }
+
+    fn whole(&self) -> Folder {
+        match &self.0 {
+            Place::Directory(directory) => Folder::Directory(directory.root().to_owned()),
+            Place::Objects(objects) => Folder::Objects(objects.bucket.clone()),
+        }
+    }
+}
+
+fn bring(objects: &Objects, name: &str, to: &Path) -> Result<(), StoreError> {
+    fetch(&objects.bucket, name, to).map_err(|error| match error {
+        PlaceError::To(StoreError::Full(what)) => StoreError::ScratchFull(what),
+        PlaceError::From(error) | PlaceError::To(error) => error,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_artifact_appears_whole_or_not_at_all() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(dir.path()).unwrap();
-        let key = Key::of("test", &1);
-        let failed: Result<u64, StoreError> = store.write(Kind::Partial, &key, (), |writer| {
-            writer.frame(&[1, 2, 3]).map_err(|e| StoreError::io(dir.path(), e))?;
-            Err(StoreError::Missing("an input".into()))
-        });
-        assert!(failed.is_err());
-        assert!(!store.has(Kind::Partial, &key));
-        assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
-        let written: Result<u64, StoreError> =
-            store.write(Kind::Partial, &key, (), |w| w.frame(&[1]).map_err(|e| StoreError::io(dir.path(), e)));
-        assert_eq!(written.unwrap(), fs::metadata(store.path(Kind::Partial, &key)).unwrap().len());
-        assert_eq!(store.read(Kind::Partial, &key).unwrap().frame(0).unwrap(), [1]);
-        store.discard(Kind::Partial, &key).unwrap();
-        assert!(matches!(store.read(Kind::Partial, &key), Err(StoreError::Missing(_))));
-        store.discard(Kind::Partial, &key).unwrap();
-    }
-
-    #[test]
-    fn a_directory_artifact_made_twice_is_kept_once_and_a_changed_file_is_noticed() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = ArtifactStore::open(dir.path()).unwrap();
-        let key = Key::of("test", &2);
-        for _ in 0..2 {
-            let scratch = store.scratch().unwrap();
-            fs::write(scratch.path().join("B04.tif"), b"pixels").unwrap();
-            store.keep(Kind::Mosaic, &key, scratch, &["B04.tif".into()], 7u8).unwrap();
-        }
-        let at = store.path(Kind::Mosaic, &key);
-        let contents = Contents::<u8>::read(&at, key.as_str()).unwrap();
-        contents.verify(&at).unwrap();
-        fs::write(at.join("B04.tif"), b"pixelz").unwrap();
-        assert!(matches!(contents.verify(&at), Err(StoreError::Corrupt { .. })));
-        assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
-    }
-}
+mod tests;

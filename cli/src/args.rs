@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use artifacts::Access;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use tonic::transport::Uri;
@@ -81,9 +82,13 @@ pub struct RunArgs {
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
-    /// Directory that keeps what is done, for this request and others [default: .store in the output].
-    #[arg(long, value_name = "DIR")]
-    pub store: Option<PathBuf>,
+    /// Directory or object store that keeps what is done, for this request and others: a path, or s3://bucket/prefix,
+    /// gs://, az:// [default: .store in the output].
+    #[arg(long, value_name = "DIR|URL")]
+    pub store: Option<String>,
+    /// How to get at object stores.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Prints the report as JSON on stdout.
     #[arg(long)]
     pub json: bool,
@@ -102,9 +107,13 @@ pub struct CoordinatorArgs {
     /// URL under which workers and clients reach this coordinator [default: http:// and the address].
     #[arg(long, value_name = "URL")]
     pub advertise: Option<Uri>,
-    /// Directory that keeps what is done, and that workers reach under the same name.
-    #[arg(long, value_name = "DIR")]
-    pub store: PathBuf,
+    /// Directory that keeps what is done, and that workers reach under the same name; or an object store:
+    /// s3://bucket/prefix, gs://, az://.
+    #[arg(long, value_name = "DIR|URL")]
+    pub store: String,
+    /// How to get at object stores.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Another address, on which gRPC health is answered and nothing else, in plain text: Kubernetes' probes speak no TLS.
     #[arg(long, value_name = "ADDR")]
     pub health: Option<SocketAddr>,
@@ -124,12 +133,35 @@ pub struct WorkerArgs {
     /// Whom to work for.
     #[command(flatten)]
     pub at: At,
+    /// How to get at object stores.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Tasks at once [default: one per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub slots: Option<u16>,
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
+}
+
+/// How to get at object stores.
+#[derive(Debug, clap::Args)]
+pub struct AccessArgs {
+    /// Directory of credential profiles for object stores: a file for each, `key: value` a line [default: the
+    /// environment says, AWS_..., GOOGLE_..., AZURE_...].
+    #[arg(long, value_name = "DIR", env = "CLEARMOSAIC_PROFILES")]
+    pub profiles: Option<PathBuf>,
+    /// Directory for files in the making, where the store is not one itself [default: the system's temporary one].
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+}
+
+impl AccessArgs {
+    /// The same for stores.
+    pub fn access(&self) -> Access {
+        let scratch = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        Access { profiles: self.profiles.clone(), scratch }
+    }
 }
 
 /// Where the coordinator is.

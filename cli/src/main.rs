@@ -37,6 +37,8 @@ fn main() -> ExitCode {
     // Parsed first: `--help` does not wait for anything.
     let args = Args::parse();
     log::install(args.verbose);
+    // One provider of TLS for all that speak it. Only where there is one already could this fail.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     exit::code(execute(args.command))
 }
 

@@ -1,6 +1,5 @@
 //! `run`: the whole job in one process.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use artifacts::ArtifactStore;
@@ -30,16 +29,18 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or(cores, usize::from);
     worker::set_gdal_cache(division.gdal);
+    let access = args.access.access();
     // Asked before the store is opened, which is in the output unless told otherwise.
-    version::check(Path::new(&request.output), &request.name).map_err(|e| BadInput::one(e.to_string()))?;
-    let (root, field) = match &args.store {
+    version::check(&request, &access).map_err(|e| BadInput::one(e.to_string()))?;
+    let (place, field) = match &args.store {
         Some(store) => (store.clone(), "--store"),
-        None => (Path::new(&request.output).join(".store"), "`output`"),
+        None => (store_in(&request), "`output`"),
     };
-    let store = ArtifactStore::open(&root).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
+    let store = ArtifactStore::open(&place, &access).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
     let tasks = usize::try_from(division.tasks).unwrap_or(usize::MAX);
     let components = Components {
         store,
+        access,
         survey: Arc::new(Library),
         settings: Settings::default(),
         state: Arc::new(state::Memory::default()),
@@ -53,6 +54,15 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         ended
     })?;
     conclude(ended, args.json)
+}
+
+/// The store of an output: in it, and opened by the same profile.
+fn store_in(request: &Request) -> String {
+    let store = format!("{}/.store", request.output.trim_end_matches('/'));
+    match &request.profile {
+        Some(profile) => format!("{store}?profile={profile}"),
+        None => store,
+    }
 }
 
 /// Submits the request and watches it to its end. Told to stop, it stops the job first.

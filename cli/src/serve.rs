@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use artifacts::{ArtifactStore, StoreError};
+use artifacts::{Access, ArtifactStore, StoreError};
 use coordinator::driver::{Components, Driver};
 use coordinator::services;
 use coordinator::state::{Etcd, Memory, Role, StateError, Store};
@@ -30,7 +30,8 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
     memory::keep_to_one_heap();
     only_loopback(args.listen)?;
     worker::gdal_messages::install();
-    let store = ArtifactStore::open(&args.store).map_err(|e| BadInput::one(format!("--store: {e}")))?;
+    let access = args.access.access();
+    let store = ArtifactStore::open(&args.store, &access).map_err(|e| BadInput::one(format!("--store: {e}")))?;
     runtime()?.block_on(async {
         let failed = |e: std::io::Error| BadInput::one(format!("--listen {}: {e}", args.listen));
         let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
@@ -40,7 +41,8 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
         let settings = Settings::default();
-        let driver = Driver::start(Components { store, survey: Arc::new(Library), settings, state, role }).await;
+        let driver =
+            Driver::start(Components { store, access, survey: Arc::new(Library), settings, state, role }).await;
         // Whoever started it may wait for this line.
         print(&format!("http://{at}\n"))?;
         tracing::info!(%at, "listening");
@@ -89,6 +91,7 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     let executors = Executors {
         memory: Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
         pool: ::worker::pool(slots)?,
+        access: args.access.access(),
         opened: Mutex::default(),
     };
     runtime()?.block_on(async {
@@ -103,6 +106,7 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
 struct Executors {
     memory: Arc<Budget>,
     pool: Arc<rayon::ThreadPool>,
+    access: Access,
     opened: Mutex<Option<(String, Arc<Executor>)>>,
 }
 
@@ -112,7 +116,7 @@ impl Executors {
         if let Some((_, executor)) = opened.as_ref().filter(|(root, _)| root == store) {
             return Ok(Arc::clone(executor));
         }
-        let artifacts = ArtifactStore::open(store.as_ref())?;
+        let artifacts = ArtifactStore::open(store, &self.access)?;
         let executor = Arc::new(Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool)));
         *opened = Some((store.to_owned(), Arc::clone(&executor)));
         Ok(executor)

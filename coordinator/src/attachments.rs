@@ -1,11 +1,11 @@
 //! Files that are sent along with a request: an AOI, catalogues that only the submitter can read.
 //!
 //! The request names them by the digest of their bytes, so that the same request with the same files is the same, and
-//! they are kept in the store, so that it can be planned again.
+//! they are kept in the store, so that it can be planned again, wherever the store is.
 
 use std::collections::BTreeMap;
 
-use artifacts::{ArtifactStore, Kind, StoreError};
+use artifacts::{ArtifactStore, Kind, Local, StoreError};
 use mosaic::ids::Key;
 use mosaic::request::{AoiSource, Request, SceneSource, ScoreSource};
 
@@ -86,11 +86,11 @@ impl Attachments {
         Ok(())
     }
 
-    /// Keeps them in the store, and puts their paths there into the request.
+    /// Keeps them in the store, and makes sure that those which the request names are there.
     ///
     /// # Errors
     /// Where the request names one that was not sent, or the store does not take them.
-    pub fn place(self, request: &mut Request, store: &ArtifactStore) -> Result<(), AttachmentError> {
+    pub fn keep(self, request: &mut Request, store: &ArtifactStore) -> Result<(), AttachmentError> {
         for (name, bytes) in &self.files {
             let key = key_of(bytes);
             if key.as_str() != name {
@@ -99,14 +99,42 @@ impl Attachments {
             store.write_bytes(Kind::Attachment, &key, bytes)?;
         }
         for (field, path) in fields(request) {
-            let Some(name) = path.strip_prefix(SCHEME) else { continue };
-            let missing = || AttachmentError::Missing { field, key: name.to_owned() };
-            let key: Key = name.parse().map_err(|_| missing())?;
-            if !store.has(Kind::Attachment, &key) {
-                return Err(missing());
+            if let Some(key) = attached(field, path)?
+                && !store.has(Kind::Attachment, &key)
+            {
+                return Err(AttachmentError::Missing { field, key: key.to_string() });
             }
-            *path = store.path(Kind::Attachment, &key).display().to_string();
         }
         Ok(())
     }
+}
+
+/// The attachment that a field names, if it names one.
+fn attached(field: &'static str, path: &str) -> Result<Option<Key>, AttachmentError> {
+    let Some(name) = path.strip_prefix(SCHEME) else { return Ok(None) };
+    let missing = |_| AttachmentError::Missing { field, key: name.to_owned() };
+    name.parse().map(Some).map_err(missing)
+}
+
+/// A request whose attachments are files on this machine, for as long as it lives.
+pub struct AtHand {
+    /// The request, paths in the place of attachments.
+    pub request: Request,
+    _files: Vec<Local>,
+}
+
+/// Has a request's attachments at hand, to be read.
+///
+/// # Errors
+/// Where one has gone, or the store does not answer.
+pub fn at_hand(request: &Request, store: &ArtifactStore) -> Result<AtHand, AttachmentError> {
+    let (mut request, mut files) = (request.clone(), Vec::new());
+    for (field, path) in fields(&mut request) {
+        if let Some(key) = attached(field, path)? {
+            let file = store.file_at_hand(Kind::Attachment, &key)?;
+            *path = file.path().display().to_string();
+            files.push(file);
+        }
+    }
+    Ok(AtHand { request, _files: files })
 }

@@ -1,10 +1,8 @@
 //! From a job whose tasks have all ended to its publication.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use artifacts::contents::Contents;
-use artifacts::{ArtifactStore, Kind};
+use artifacts::{ArtifactStore, Folder, Kind, StoreError, at_once};
 use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
@@ -12,7 +10,7 @@ use mosaic::plan::{Plan, QUICKLOOK, Task, TaskKind};
 
 use crate::job::Job;
 use crate::publish::report::{Failure, Observations, Report, State as ReportState, TaskCounts};
-use crate::publish::{MadeTile, Publication, PublishError, SceneProvenance, publish as write_version};
+use crate::publish::{MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version};
 use crate::table::{JobTable, State};
 
 /// How a job's tasks went.
@@ -87,16 +85,22 @@ fn place(plan: &Plan, task: &Task) -> (Option<String>, Option<Window>) {
     }
 }
 
-/// Publishes what a job has made: the mosaic's place, and its report.
+/// Publishes what a job has made, as the version of this number: where the mosaic is, and its report.
 ///
 /// # Errors
 /// Where the output cannot be written, or an artifact has gone.
-pub fn publish(job: &Job, run: &Run, store: &ArtifactStore) -> Result<(PathBuf, Report), PublishError> {
+pub fn publish(
+    job: &Job,
+    run: &Run,
+    store: &ArtifactStore,
+    output: &Folder,
+    number: u64,
+) -> Result<(String, Report), PublishError> {
     let prepared = &job.prepared;
     let outputs = &prepared.plan.outputs;
-    let tiles = run.tiles.iter().map(|key| made(store, key.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    let tiles = made_tiles(store, &run.tiles)?;
     let report = report(job, run, &tiles);
-    let quicklook = run.quicklook.as_ref().map(|key| store.path(Kind::Quicklook, key).join(QUICKLOOK));
+    let quicklook = run.quicklook.as_ref().map(|key| picture(store, key)).transpose()?;
     let publication = Publication {
         request: &prepared.request,
         outputs,
@@ -108,15 +112,25 @@ pub fn publish(job: &Job, run: &Run, store: &ArtifactStore) -> Result<(PathBuf, 
         now: Timestamp::now(),
         software: env!("CARGO_PKG_VERSION"),
     };
-    let published = write_version(&publication, Path::new(&prepared.request.output))?;
+    let published = write_version(&publication, output, number)?;
     Ok((published.at, report))
 }
 
-fn made(store: &ArtifactStore, key: Option<&Key>) -> Result<Option<MadeTile>, PublishError> {
-    let Some(key) = key else { return Ok(None) };
-    let dir = store.path(Kind::Mosaic, key);
-    let contents = Contents::read(&dir, key.as_str())?;
-    Ok(Some(MadeTile { dir, contents }))
+fn made_tiles(store: &ArtifactStore, keys: &[Option<Key>]) -> Result<Vec<Option<MadeTile>>, PublishError> {
+    let made = |key: &Option<Key>| key.as_ref().map(|key| made(store, key)).transpose();
+    if store.is_remote() { at_once(keys, made).into_iter().collect() } else { keys.iter().map(made).collect() }
+}
+
+fn made(store: &ArtifactStore, key: &Key) -> Result<MadeTile, PublishError> {
+    let contents = store.contents(Kind::Mosaic, key)?;
+    Ok(MadeTile { folder: store.folder(Kind::Mosaic, key), contents })
+}
+
+fn picture(store: &ArtifactStore, key: &Key) -> Result<Picture, PublishError> {
+    let files = store.contents::<()>(Kind::Quicklook, key)?.files;
+    let none = || StoreError::Missing(store.called(Kind::Quicklook, key).join(QUICKLOOK).display().to_string());
+    let entry = files.into_iter().find(|file| file.name == QUICKLOOK).ok_or_else(none)?;
+    Ok(Picture { folder: store.folder(Kind::Quicklook, key), entry })
 }
 
 fn report(job: &Job, run: &Run, tiles: &[Option<MadeTile>]) -> Report {

@@ -1,12 +1,11 @@
 //! A job: one run of one request, from its plan to its publication.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use artifacts::contents::Contents;
-use artifacts::{ArtifactStore, Kind, StoreError};
+use artifacts::{ArtifactStore, Kind, StoreError, at_once};
 use mosaic::grid::SubTile;
 use mosaic::ids::{Key, TileId};
-use mosaic::plan::{CompositeRef, Plan, Task, TaskKind, tasks};
+use mosaic::plan::{CompositeRef, Plan, Task, TaskKind, TileShard, tasks};
 use proto::work::{TaskSpec, Work};
 
 use crate::prepare::Prepared;
@@ -28,12 +27,13 @@ impl Job {
     /// Where the store cannot be written.
     pub fn store(prepared: Prepared, store: &ArtifactStore) -> Result<Self, StoreError> {
         let plan = &prepared.plan;
-        let mut shards = Vec::with_capacity(plan.shards.len());
-        for shard in &plan.shards {
+        let keep = |shard: &TileShard| {
             let key = Key::of("clearmosaic plan shard", shard);
-            store.write_document(Kind::Plan, &key, shard)?;
-            shards.push(key);
-        }
+            store.write_document(Kind::Plan, &key, shard).map(|()| key)
+        };
+        let kept: Vec<_> =
+            if store.is_remote() { at_once(&plan.shards, keep) } else { plan.shards.iter().map(keep).collect() };
+        let shards = kept.into_iter().collect::<Result<_, _>>()?;
         let outputs = Key::of("clearmosaic plan outputs", &plan.outputs);
         store.write_document(Kind::Plan, &outputs, &plan.outputs)?;
         let composite = |(index, task): (usize, &Task)| match task.kind {
@@ -56,15 +56,25 @@ impl Job {
     /// The job's tasks; those whose artifacts are in the store and whole are done.
     #[must_use]
     pub fn table(&self, store: &ArtifactStore, settings: Settings) -> JobTable {
-        let none_missing = |_: &CompositeRef| false;
+        let tasks = tasks(self.plan());
         let made = |task: &Task| {
             let (kind, key) = self.artifact(task, none_missing);
-            match kind {
-                Kind::Mosaic | Kind::Quicklook => is_whole(store, kind, &key),
-                _ => store.has(kind, &key),
-            }
+            if kind.is_directory() { is_whole(store, kind, &key) } else { store.has(kind, &key) }
         };
-        JobTable::new(tasks(self.plan()), made, settings)
+        if !store.is_remote() {
+            return JobTable::new(tasks, made, settings);
+        }
+        let there = self.there(&tasks, store);
+        JobTable::new(tasks, |task| there.contains(&self.artifact(task, none_missing).1), settings)
+    }
+
+    /// The artifacts of tasks that are in an object store, and whole: asked for many at a time.
+    fn there(&self, tasks: &[Task], store: &ArtifactStore) -> HashSet<Key> {
+        let wanted: Vec<(Kind, Key)> = tasks.iter().map(|task| self.artifact(task, none_missing)).collect();
+        let found: Vec<(Kind, Key)> =
+            wanted.iter().zip(store.which(&wanted)).filter(|(_, there)| *there).map(|(it, _)| it.clone()).collect();
+        let whole = at_once(&found, |(kind, key)| !kind.is_directory() || is_whole(store, *kind, key));
+        found.into_iter().zip(whole).filter(|(_, whole)| *whole).map(|((_, key), _)| key).collect()
     }
 
     /// The artifact that a task makes, where the composites for which `missing` holds could not be made.
@@ -119,12 +129,16 @@ impl Job {
     }
 }
 
-/// Whether a directory artifact is there with every file as it was written; one that is corrupt is discarded.
+/// Every composite is made, as far as is known.
+fn none_missing(_: &CompositeRef) -> bool {
+    false
+}
+
+/// Whether an artifact of several files is there with every one as it was made; one that is corrupt is discarded.
 fn is_whole(store: &ArtifactStore, kind: Kind, key: &Key) -> bool {
-    let dir = store.path(kind, key);
-    let verified = Contents::<serde_json::Value>::read(&dir, key.as_str()).and_then(|c| c.verify(&dir));
+    let verified = store.verify(kind, key);
     if let Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) = &verified
-        && dir.exists()
+        && store.has(kind, key)
     {
         tracing::warn!(%error, "an artifact is corrupt and is made again");
         if let Err(error) = store.discard(kind, key) {

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use artifacts::contents::Contents;
+use artifacts::Folder;
+use artifacts::contents::{Contents, FileEntry};
 use coordinator::publish::report::{Observations, Report, State};
-use coordinator::publish::{MadeTile, Publication, SceneProvenance, publish, vrt};
+use coordinator::publish::{MadeTile, Picture, Publication, SceneProvenance, publish, vrt};
 use mosaic::aoi::Aoi;
 use mosaic::assemble::TileMeta;
 use mosaic::grid::{PixelGrid, Window, tile_grid};
@@ -109,7 +110,7 @@ fn made(store: &Path, outputs: &Outputs, tile: &OutputTile, value: u16) -> MadeT
         contributors: BTreeSet::from([SystemIndex(CLEAR.into())]),
     };
     let contents = Contents::write(&dir, "0123456789abcdef0123456789abcdef", &names, meta).unwrap();
-    MadeTile { dir, contents }
+    MadeTile { folder: Folder::Directory(dir), contents }
 }
 
 /// Publishes output tiles whose rasters hold these values; none: the tile could not be made.
@@ -119,8 +120,8 @@ fn published(root: &Path, tiles: Vec<OutputTile>, values: &[Option<u16>]) -> Pat
     let store = root.join("store");
     let tiles: Vec<Option<MadeTile>> =
         outputs.tiles.iter().zip(values).map(|(tile, value)| Some(made(&store, &outputs, tile, (*value)?))).collect();
-    let picture = store.join("picture.png");
-    std::fs::write(&picture, b"a picture").unwrap();
+    std::fs::write(store.join("picture.png"), b"a picture").unwrap();
+    let entry = FileEntry::of(&store, "picture.png").unwrap();
     let mut report = Report::of_linkage(NAME, &Linkage::default());
     report.observations = Observations::of(tiles.iter().flatten().map(|made| &made.contents.meta.observations));
     if values.contains(&None) {
@@ -130,14 +131,14 @@ fn published(root: &Path, tiles: Vec<OutputTile>, values: &[Option<u16>]) -> Pat
         request: &request,
         outputs: &outputs,
         tiles,
-        quicklook: Some(picture),
+        quicklook: Some(Picture { folder: Folder::Directory(store), entry }),
         scenes: vec![scene(CLEAR, None), scene(CLOUDY, Some("https://example.com/items/cloudy"))],
         projection: None,
         report: &report,
         now: "2023-09-02T01:02:03.456Z".parse().unwrap(),
         software: "0.1.0",
     };
-    publish(&publication, &root.join("out")).unwrap().at
+    publish(&publication, &Folder::Directory(root.join("out")), 1).unwrap().at.into()
 }
 
 fn document(path: PathBuf) -> Value {

@@ -4,11 +4,13 @@
 mod cluster;
 mod etcd;
 mod run;
+mod s3;
 mod world;
 
 pub use cluster::{Coordinator, Process};
 pub use etcd::Etcd;
 pub use run::{MADE, Run, artifacts, assert_same, command, rasters, run, run_command};
+pub use s3::{BUCKET, S3};
 pub use world::{World, json};
 
 use std::path::{Path, PathBuf};

@@ -28,7 +28,7 @@ fn outputs_in_the_way_of_something() {
     refused(&at("/proc/clearmosaic"), &["`output`", "/proc/clearmosaic", "cannot be written", "name another"]);
     refused(&at("versions"), &["`output`", "versions", "cannot be written", "name another"]);
     refused(&at("taken"), &["`output`", "taken/synthetic", "no mosaic published here", "move it"]);
-    refused(&at("s3://bucket/key"), &["`output`", "name a directory"]);
+    refused(&at("ftp://host/key"), &["`output`", "name a directory"]);
 }
 
 #[test]

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use proto::job::{JobState, TaskCounts};
 
 use super::{Driver, Inner, PAUSE};
-use crate::finish::{self, Run};
-use crate::job::Job;
-use crate::publish::PublishError;
 use crate::state::{self, StateError};
 use crate::table::Ended;
 
@@ -31,9 +28,7 @@ impl Driver {
         let state = match ended {
             Ended::Settled => {
                 self.tell_state(&id, &JobState::Publishing);
-                let (driver, job) = (Arc::clone(&self), id.clone());
-                let published = tokio::task::spawn_blocking(move || driver.publish(&job)).await;
-                let Ok(Some(state)) = published else { return };
+                let Some(state) = self.publish(&id).await else { return };
                 state
             }
             Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
@@ -55,7 +50,7 @@ impl Driver {
         self.tell_state(&id, &state);
     }
 
-    fn tell_state(&self, id: &str, state: &JobState) {
+    pub(super) fn tell_state(&self, id: &str, state: &JobState) {
         if let Some(running) = self.lock().jobs.get(id) {
             running.progress.send_modify(|progress| progress.state = state.clone());
         }
@@ -79,29 +74,5 @@ impl Driver {
             progress.bytes_read = now.cost.bytes_read;
             changed
         });
-    }
-
-    fn publish(&self, id: &str) -> Option<JobState> {
-        let (job, run) = self.run_of(id)?;
-        Some(match finish::publish(&job, &run, &self.components.store) {
-            Ok((at, report)) => JobState::Published {
-                complete: report.failed.is_empty(),
-                at: at.display().to_string(),
-                report: serde_json::to_string(&report).unwrap_or_default(),
-            },
-            Err(error) => {
-                let internal = matches!(error, PublishError::Artifact(_) | PublishError::Projection(_));
-                JobState::Failed { error: error.to_string(), internal }
-            }
-        })
-    }
-
-    /// What publication needs to know of how a job went.
-    fn run_of(&self, id: &str) -> Option<(Arc<Job>, Run)> {
-        let inner = self.lock();
-        let (running, table) = (inner.jobs.get(id)?, inner.table.job(id)?);
-        let job = running.job.clone()?;
-        let run = Run::of(&job, table, running.started.elapsed());
-        Some((job, run))
     }
 }

@@ -33,6 +33,20 @@ pub enum SubmitError {
     Internal(String),
 }
 
+impl SubmitError {
+    /// Whether a store did not answer: it may do so later.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Attachment(AttachmentError::Store(error)) => {
+                matches!(error, StoreError::Away { .. })
+            }
+            Self::Output(error) => error.is_away(),
+            _ => false,
+        }
+    }
+}
+
 /// A coordinator that does not lead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another coordinator leads")]

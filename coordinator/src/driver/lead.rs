@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Driver, Inner, NotLeader, PAUSE, Running, SubmitError};
+use crate::publish::version;
 use crate::state::{self, Record, Role};
 use crate::table::JobTable;
 
@@ -36,7 +37,7 @@ impl Driver {
         };
         let mut inner = Inner { is_leading: true, ..Inner::default() };
         for record in records {
-            let (running, table) = self.go_on_with(record).await;
+            let (running, table) = self.go_on_with(record, role).await;
             let id = running.record.job.clone();
             if let Some(table) = table {
                 inner.table.insert(id.clone(), table);
@@ -49,23 +50,49 @@ impl Driver {
         }
         let ids: Vec<String> = inner.jobs.keys().cloned().collect();
         *self.lock() = inner;
-        ids.iter().for_each(|id| self.follow(id));
+        for id in ids {
+            self.follow(&id);
+            tokio::spawn(Arc::clone(self).recall(id));
+        }
     }
 
-    /// A job that another leader began, planned again unless it has ended.
-    async fn go_on_with(self: &Arc<Self>, record: Record) -> (Running, Option<JobTable>) {
+    /// A job that another leader began, planned again unless it has ended. A store that is away is waited for, as long
+    /// as this coordinator leads.
+    async fn go_on_with(self: &Arc<Self>, record: Record, role: &watch::Receiver<Role>) -> (Running, Option<JobTable>) {
         if record.ended.is_some() {
             return (Running::new(record, None), None);
         }
-        let (driver, request) = (Arc::clone(self), record.request.clone());
-        let planned = tokio::task::spawn_blocking(move || driver.plan(request)).await;
-        match planned.unwrap_or_else(|panic| Err(SubmitError::Internal(panic.to_string()))) {
-            Ok((job, table)) => (Running::new(record, Some(Arc::new(job))), Some(table)),
-            // What was good when it was submitted is not any more: that is told, not hidden.
-            Err(error) => {
-                let failed = state::Ended::Failed { error: error.to_string(), internal: false };
-                (Running::new(Record { ended: Some(failed), ..record }, None), None)
+        loop {
+            let (driver, request) = (Arc::clone(self), record.request.clone());
+            let planned = tokio::task::spawn_blocking(move || driver.plan(request)).await;
+            match planned.unwrap_or_else(|panic| Err(SubmitError::Internal(panic.to_string()))) {
+                Ok((job, table)) => return (Running::new(record, Some(Arc::new(job))), Some(table)),
+                Err(error) if error.is_away() && !role.has_changed().unwrap_or(true) => {
+                    tracing::warn!(%error, job = record.job, "it cannot be planned yet");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                // What was good when it was submitted is not any more: that is told, not hidden.
+                Err(error) => {
+                    let failed = state::Ended::Failed { error: error.to_string(), internal: false };
+                    return (Running::new(Record { ended: Some(failed), ..record }, None), None);
+                }
             }
+        }
+    }
+
+    /// Reads the report of a mosaic that another leader published, and tells that it has ended.
+    async fn recall(self: Arc<Self>, id: String) {
+        let record = self.lock().jobs.get(&id).map(|running| running.record.clone());
+        let Some(Record { request, ended: Some(ended @ state::Ended::Published { .. }), .. }) = record else { return };
+        while self.leads().is_ok() {
+            let (ended, request, access) = (ended.clone(), request.clone(), self.components.access.clone());
+            let read = tokio::task::spawn_blocking(move || ended.state(|at| version::report(at, &request, &access)));
+            match read.await {
+                Ok(Ok(state)) => return self.tell_state(&id, &state),
+                Ok(Err(error)) => tracing::warn!(%error, job = %id, "its report cannot be read"),
+                Err(panic) => tracing::error!(%panic, job = %id, "its report cannot be read"),
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

@@ -14,13 +14,14 @@ mod dispatch;
 mod end;
 mod error;
 mod lead;
+mod publish;
 mod submit;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use artifacts::ArtifactStore;
+use artifacts::{Access, ArtifactStore};
 use mosaic::survey::Survey;
 use proto::job::{JobProgress, JobState};
 use tokio::sync::{Notify, watch};
@@ -36,6 +37,8 @@ pub use error::{NoJob, NotLeader, RetryError, SubmitError};
 pub struct Components {
     /// Where artifacts are.
     pub store: ArtifactStore,
+    /// How to get at where mosaics are published.
+    pub access: Access,
     /// Headers and projections.
     pub survey: Arc<dyn Survey>,
     /// How patient the table is.
@@ -59,7 +62,15 @@ struct Running {
 
 impl Running {
     fn new(record: Record, job: Option<Arc<Job>>) -> Self {
-        let state = record.ended.as_ref().map_or(JobState::Running, state::Ended::state);
+        let state = match &record.ended {
+            None => JobState::Running,
+            // Its report is read first.
+            Some(state::Ended::Published { .. }) => JobState::Publishing,
+            Some(state::Ended::Failed { error, internal }) => {
+                JobState::Failed { error: error.clone(), internal: *internal }
+            }
+            Some(state::Ended::Cancelled) => JobState::Cancelled,
+        };
         let (job_id, name) = (record.job.clone(), record.request.name.clone());
         let is_ending = record.ended.is_some();
         let progress = watch::Sender::new(JobProgress { job: job_id, name, state, tasks: vec![], bytes_read: 0 });

@@ -1,6 +1,5 @@
 //! Taking requests: from what was asked for to a job whose tasks can be had.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +8,7 @@ use mosaic::request::Request;
 use proto::job::JobState;
 
 use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
-use crate::attachments::Attachments;
+use crate::attachments::{self, Attachments};
 use crate::job::Job;
 use crate::prepare::{Prepared, prepare};
 use crate::publish::version;
@@ -26,7 +25,9 @@ impl Driver {
         mut request: Request,
         attachments: Attachments,
     ) -> Result<String, SubmitError> {
-        attachments.place(&mut request, &self.components.store)?;
+        let store = self.components.store.clone();
+        let kept = tokio::task::spawn_blocking(move || attachments.keep(&mut request, &store).map(|()| request));
+        let request = kept.await.map_err(|e| SubmitError::Internal(e.to_string()))??;
         self.begin(request).await
     }
 
@@ -58,7 +59,10 @@ impl Driver {
         let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let record = Record { job: id.clone(), request: request.clone(), submitted, ended: None };
         let driver = Arc::clone(self);
-        let planned = tokio::task::spawn_blocking(move || driver.plan(request));
+        let planned = tokio::task::spawn_blocking(move || {
+            version::check(&request, &driver.components.access)?;
+            driver.plan(request)
+        });
         let (job, table) = planned.await.map_err(|e| SubmitError::Internal(e.to_string()))??;
         // Acknowledged is only what would survive this coordinator.
         self.components.state.put(&record).await?;
@@ -76,8 +80,8 @@ impl Driver {
 
     pub(super) fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
         let Components { store, survey, settings, .. } = &self.components;
-        version::check(Path::new(&request.output), &request.name)?;
-        let prepared = prepare(request, survey.as_ref())?;
+        let at_hand = attachments::at_hand(&request, store)?;
+        let prepared = Prepared { request, ..prepare(at_hand.request.clone(), survey.as_ref())? };
         if prepared.linkage.scenes.is_empty() {
             return Err(SubmitError::Nothing(nothing(&prepared)));
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use artifacts::StoreError;
+use artifacts::{PlaceError, StoreError};
 use mosaic::projection::ProjectionError;
 
 /// A mosaic that was not published. Each is one line.
@@ -20,6 +20,12 @@ pub enum PublishError {
         /// The system's words.
         why: String,
     },
+    /// The output's store does not let this process in, or is not what its name says.
+    #[error("`output`: {0}")]
+    Refused(String),
+    /// The output's store does not answer: trying again may help.
+    #[error("`output`: {0}")]
+    Away(String),
     /// Something that is no publication of ours has the mosaic's name.
     #[error("`output`: {} is there already and is no mosaic published here: move it, or name another output", .0.display())]
     Occupied(PathBuf),
@@ -29,6 +35,9 @@ pub enum PublishError {
     /// An output tile's outline cannot be told.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
+    /// The program's own fault.
+    #[error("{0}")]
+    Internal(String),
     /// Anything else that the system says: trying again may help.
     #[error("`output`: {what}: {source}")]
     Io {
@@ -40,6 +49,31 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// Sorts what is said of the output's folder.
+    #[must_use]
+    pub fn output(error: StoreError) -> Self {
+        match error {
+            StoreError::Full(what) | StoreError::ScratchFull(what) => Self::Full(what),
+            StoreError::Denied { what, why } => Self::Denied { what, why },
+            StoreError::Missing(what) => Self::Denied { what, why: "there is no such file".to_owned() },
+            StoreError::Io { what, source } => Self::io(what.as_ref(), source),
+            StoreError::Refused { .. } | StoreError::Corrupt { .. } => Self::Refused(error.to_string()),
+            StoreError::Away { .. } => Self::Away(error.to_string()),
+        }
+    }
+
+    /// Whether a store did not answer: what failed therefore is tried again.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Artifact(StoreError::Away { .. }))
+    }
+
+    /// Whether the fault is not the output's.
+    #[must_use]
+    pub const fn is_internal(&self) -> bool {
+        matches!(self, Self::Artifact(_) | Self::Projection(_) | Self::Internal(_))
+    }
+
     /// Sorts a system error by what is done about it.
     #[must_use]
     pub fn io(path: &Path, source: io::Error) -> Self {
@@ -52,6 +86,15 @@ impl PublishError {
                 Self::Denied { what, why: text.split(" (os error").next().unwrap_or(&text).to_owned() }
             }
             _ => Self::Io { what, source },
+        }
+    }
+}
+
+impl From<PlaceError> for PublishError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::From(error) => Self::Artifact(error),
+            PlaceError::To(error) => Self::output(error),
         }
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! <output>/<name> ─► .versions/<name>/<n>/     version    written whole, then the name switches
-//!     tiles/<tile id>/<BAND>.tif, count.tif               links to the store's files
+//!     tiles/<tile id>/<BAND>.tif, count.tif               links to the store's files, or copies
 //!     mosaic.vrt, mosaic-<epsg>.vrt            vrt
 //!     collection.json, items/<tile id>.json    stac       where on the globe: footprint
 //!     quicklook.png
 //!     report.json                              report
 //! ```
 //!
-//! What the files say is a function of a [`Publication`]; only [`publish`] and `version` touch a disk.
+//! In an object store the version is `<output>/<name>/<n>/`, and `<output>/<name>/latest.json` says which. What the files
+//! say is a function of a [`Publication`]; only [`publish`] and `version` touch a disk or a store.
 
 mod error;
 pub mod footprint;
@@ -18,8 +19,7 @@ pub mod stac;
 pub mod version;
 pub mod vrt;
 
-use std::path::{Path, PathBuf};
-
+use artifacts::Folder;
 use artifacts::contents::{Contents, FileEntry};
 use jiff::Timestamp;
 use mosaic::assemble::TileMeta;
@@ -39,10 +39,19 @@ const REPORT: &str = "report.json";
 /// The artifact of an output tile that was made.
 #[derive(Clone, Debug)]
 pub struct MadeTile {
-    /// Its directory.
-    pub dir: PathBuf,
+    /// Where its files are.
+    pub folder: Folder,
     /// Its files, and what it says of itself.
     pub contents: Contents<TileMeta>,
+}
+
+/// The picture of a mosaic.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Where it is.
+    pub folder: Folder,
+    /// Its name there, size and digest.
+    pub entry: FileEntry,
 }
 
 /// Everything that a publication is made of.
@@ -54,7 +63,7 @@ pub struct Publication<'a> {
     /// For each of the outputs' tiles, its artifact; none where it could not be made.
     pub tiles: Vec<Option<MadeTile>>,
     /// The picture, where it was made.
-    pub quicklook: Option<PathBuf>,
+    pub quicklook: Option<Picture>,
     /// Every linked scene.
     pub scenes: Vec<SceneProvenance>,
     /// Projection of the output's CRS, where that is no UTM zone on WGS 84.
@@ -95,54 +104,47 @@ impl NewFile {
 pub struct Published {
     /// Its number, from 1.
     pub version: u64,
-    /// The mosaic's name in the output directory.
-    pub at: PathBuf,
-    /// The version's own directory, which never changes.
-    pub dir: PathBuf,
+    /// Where it is: the mosaic's name in the output directory, or the version's URL.
+    pub at: String,
 }
 
-/// Writes a version of a mosaic into an output directory, and makes the mosaic's name mean it.
+/// Writes a version of a mosaic where it is published, and makes the mosaic's name mean it. `number` is the version's, or
+/// the least that it may be.
 ///
 /// # Errors
 /// Where the output cannot be written, is full, or has something else of that name; where an artifact has gone.
-pub fn publish(publication: &Publication<'_>, output: &Path) -> Result<Published, PublishError> {
-    let version = Version::begin(output, &publication.request.name)?;
-    let dir = version.dir();
-    let published = fill(publication, &version, &dir);
+pub fn publish(publication: &Publication<'_>, output: &Folder, number: u64) -> Result<Published, PublishError> {
+    let version = Version::begin(output, &publication.request.name, number)?;
+    let published = fill(publication, &version);
     if published.is_err() {
-        // Nothing means it, and where the device is full its room is wanted.
-        let _ = std::fs::remove_dir_all(&dir);
+        version.abandon();
     }
     published
 }
 
-/// Writes all files of a version, and switches to it.
-fn fill(publication: &Publication<'_>, version: &Version, dir: &Path) -> Result<Published, PublishError> {
-    for (tile, made) in publication.made() {
-        for file in &made.contents.files {
-            version::place(&made.dir.join(&file.name), &dir.join("tiles").join(&tile.id).join(&file.name))?;
-        }
-    }
-    let quicklook = match &publication.quicklook {
-        Some(picture) => Some(place_picture(picture, dir)?),
-        None => None,
+/// Writes all files of a version, its report last, and switches to it.
+fn fill(publication: &Publication<'_>, version: &Version) -> Result<Published, PublishError> {
+    let folder = version.folder();
+    let raster = |tile: &OutputTile, made: &MadeTile, file: &FileEntry| {
+        (format!("tiles/{}/{}", tile.id, file.name), made.folder.clone(), file.name.clone())
     };
+    let rasters =
+        publication.made().flat_map(|(tile, made)| made.contents.files.iter().map(|file| raster(tile, made, file)));
+    let picture = publication.quicklook.iter();
+    let picture = picture.map(|p| (QUICKLOOK.to_owned(), p.folder.clone(), p.entry.name.clone()));
+    folder.place_all(&rasters.chain(picture).collect::<Vec<_>>())?;
     let mut files = vrt_files(publication);
     files.push(NewFile::new(REPORT, json(publication.report)));
-    let listed: Vec<&FileEntry> = files.iter().map(|file| &file.entry).chain(&quicklook).collect();
-    for (name, document) in stac::documents(publication, &listed)? {
-        version::write(&dir.join(name), &json(&document))?;
-    }
+    let picture = publication.quicklook.as_ref().map(|p| FileEntry { name: QUICKLOOK.to_owned(), ..p.entry.clone() });
+    let listed: Vec<&FileEntry> = files.iter().map(|file| &file.entry).chain(&picture).collect();
+    let documents = stac::documents(publication, &listed)?;
+    let documents: Vec<_> = documents.iter().map(|(name, document)| (name.to_string(), json(document))).collect();
+    folder.write_all(&documents).map_err(PublishError::output)?;
     for file in &files {
-        version::write(&dir.join(&file.entry.name), &file.bytes)?;
+        folder.write(&file.entry.name, &file.bytes).map_err(PublishError::output)?;
     }
     let at = version.switch()?;
-    Ok(Published { version: version.number(), at, dir: dir.to_owned() })
-}
-
-fn place_picture(picture: &Path, dir: &Path) -> Result<FileEntry, PublishError> {
-    version::place(picture, &dir.join(QUICKLOOK))?;
-    Ok(FileEntry::of(dir, QUICKLOOK)?)
+    Ok(Published { version: version.number(), at })
 }
 
 fn vrt_files(publication: &Publication<'_>) -> Vec<NewFile> {

@@ -27,7 +27,7 @@ impl WorkService for Work {
         let LeaseTasksRequest { worker_id, free_slots, wait_ms } = request.into_inner();
         let patience = Duration::from_millis(wait_ms.into()).min(LONGEST_POLL);
         let leases = self.0.lease(&worker_id, free_slots as usize, patience).await;
-        let store = self.0.store().root().display().to_string();
+        let store = self.0.store().location();
         Ok(Response::new(LeaseTasksResponse { leases: leases.into_iter().map(Into::into).collect(), store }))
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! <prefix>/leader/…        the election: a key of each candidate, its URL, bound to its lease
 //! <prefix>/jobs/<id>       a record, JSON
+//! <prefix>/versions/<name> the last number of a mosaic's versions
 //! ```
 //!
 //! Every write is a transaction that holds only while the leader's own key is the one it was elected with. A leader
@@ -163,6 +164,16 @@ impl Etcd {
     }
 }
 
+impl Etcd {
+    /// Fails where this coordinator does not lead any more, as etcd has it.
+    async fn is_leader(&self, leader: &LeaderKey) -> Result<(), StateError> {
+        let mut client = self.client.clone();
+        let found = answered(client.get(leader.key(), None)).await?;
+        let leads = found.kvs().first().is_some_and(|kv| kv.create_revision() == leader.rev());
+        if leads { Ok(()) } else { Err(StateError::NotLeader) }
+    }
+}
+
 #[tonic::async_trait]
 impl Store for Etcd {
     async fn load(&self) -> Result<Vec<Record>, StateError> {
@@ -187,5 +198,30 @@ impl Store for Etcd {
         let mut client = self.client.clone();
         let written = answered(client.txn(write)).await?;
         if written.succeeded() { Ok(()) } else { Err(StateError::NotLeader) }
+    }
+
+    async fn next_version(&self, mosaic: &str, at_least: u64) -> Result<u64, StateError> {
+        let key = format!("{PREFIX}/versions/{mosaic}");
+        let mut client = self.client.clone();
+        loop {
+            let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
+            let found = answered(client.get(key.as_str(), None)).await?;
+            let (last, revision) = found.kvs().first().map_or((Ok(0), 0), |kv| {
+                let text = String::from_utf8_lossy(kv.value());
+                (text.parse::<u64>(), kv.mod_revision())
+            });
+            let why = |e: std::num::ParseIntError| StateError::Corrupt { key: key.clone(), why: e.to_string() };
+            let next = (last.map_err(why)? + 1).max(at_least);
+            let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
+            let is_unchanged = Compare::mod_revision(key.as_str(), CompareOp::Equal, revision);
+            let write =
+                Txn::new().when([is_leader, is_unchanged]).and_then([TxnOp::put(key.as_str(), next.to_string(), None)]);
+            // Whoever leads counts alone: where it was not unchanged, another one leads, or an earlier call of this one
+            // came through whose answer did not.
+            if answered(client.txn(write)).await?.succeeded() {
+                return Ok(next);
+            }
+            self.is_leader(&leader).await?;
+        }
     }
 }

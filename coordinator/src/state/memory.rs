@@ -9,7 +9,11 @@ use super::{Record, Role, StateError, Store};
 
 /// Records in memory.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<BTreeMap<String, Record>>);
+pub struct Memory {
+    records: Mutex<BTreeMap<String, Record>>,
+    /// The last number of each mosaic's versions.
+    versions: Mutex<BTreeMap<String, u64>>,
+}
 
 impl Memory {
     /// The role of a coordinator that is alone.
@@ -23,11 +27,18 @@ impl Memory {
 #[tonic::async_trait]
 impl Store for Memory {
     async fn load(&self) -> Result<Vec<Record>, StateError> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
+        Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
     }
 
     async fn put(&self, record: &Record) -> Result<(), StateError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(record.job.clone(), record.clone());
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).insert(record.job.clone(), record.clone());
         Ok(())
+    }
+
+    async fn next_version(&self, mosaic: &str, at_least: u64) -> Result<u64, StateError> {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = versions.entry(mosaic.to_owned()).or_default();
+        *last = (*last + 1).max(at_least);
+        Ok(*last)
     }
 }

@@ -66,17 +66,19 @@ impl Ended {
         }
     }
 
-    /// The same with its report, read from where it was published.
-    #[must_use]
-    pub fn state(&self) -> JobState {
-        match self.clone() {
+    /// The same with its report, which `read` reads from where it was published; empty where there is none any more.
+    ///
+    /// # Errors
+    /// What `read` says.
+    pub fn state<E>(&self, read: impl FnOnce(&str) -> Result<Option<String>, E>) -> Result<JobState, E> {
+        Ok(match self.clone() {
             Self::Published { complete, at } => {
-                let report = std::fs::read_to_string(std::path::Path::new(&at).join("report.json")).unwrap_or_default();
+                let report = read(&at)?.unwrap_or_default();
                 JobState::Published { complete, at, report }
             }
             Self::Failed { error, internal } => JobState::Failed { error, internal },
             Self::Cancelled => JobState::Cancelled,
-        }
+        })
     }
 }
 
@@ -125,4 +127,10 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `NotLeader`; or where it cannot be written.
     async fn put(&self, record: &Record) -> Result<(), StateError>;
+
+    /// The number of a mosaic's next version: at least so much, and given to nobody else. Only the leader gets one.
+    ///
+    /// # Errors
+    /// `NotLeader`; or where it cannot be noted down.
+    async fn next_version(&self, mosaic: &str, at_least: u64) -> Result<u64, StateError>;
 }

@@ -57,8 +57,14 @@ pub struct Request {
     /// The mosaic's pixel grid.
     #[serde(default)]
     pub grid: Grid,
-    /// Directory in which the mosaic is published, under its name; or an object store's URL.
+    /// Directory in which the mosaic is published, under its name; or an object store's URL: `s3://bucket/prefix`,
+    /// `gs://…`, `az://…`.
     pub output: String,
+    /// Name of the credential profile that opens an output which is an object store. Absent: the environment of whoever
+    /// publishes does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub profile: Option<String>,
 }
 
 /// Which scenes of the catalogue to leave out.

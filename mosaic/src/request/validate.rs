@@ -48,7 +48,7 @@ impl Request {
         self.check_sources(&mut faults);
         self.check_grid(&mut faults);
         faults.check(self.median.min_observations > 0, "median.min_observations", || "0: write 1 or more".into());
-        faults.check(!self.output.is_empty(), "output", || "empty: name a directory".into());
+        self.check_output(&mut faults);
         faults.0
     }
 
@@ -133,14 +133,29 @@ impl Request {
             ScoreSource::Items(path) => faults.check(!is_remote(path), "scores.items", || REMOTE.into()),
             _ => faults.check(false, "scores", || "remote archives are not read yet: use `template` or `items`".into()),
         }
-        faults
-            .check(!is_remote(&self.output), "output", || "object stores are not written yet: name a directory".into());
         let threshold = self.scores.threshold;
         faults.check((0.0..=1.0).contains(&threshold), "scores.threshold", || format!("{threshold} is outside 0..1"));
         let share = self.scores.max_no_context_fraction;
         faults.check((0.0..=1.0).contains(&share), "scores.max_no_context_fraction", || {
             format!("{share} is outside 0..1")
         });
+    }
+
+    fn check_output(&self, faults: &mut Faults) {
+        faults.check(!self.output.is_empty(), "output", || "empty: name a directory".into());
+        let scheme = self.output.split_once("://").map_or("file", |(scheme, _)| scheme);
+        faults.check(matches!(scheme, "file" | "s3" | "gs" | "az" | "abfs" | "abfss"), "output", || {
+            format!("{scheme}:// is not written to: name a directory, or an s3://, gs:// or az:// URL")
+        });
+        faults.check(!(is_remote(&self.output) && self.output.contains(['?', '#'])), "output", || {
+            "a URL with a query: credentials stand in a profile, name it in `profile`".into()
+        });
+        if let Some(profile) = &self.profile {
+            let ok =
+                !profile.is_empty() && profile.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+            faults.check(ok, "profile", || "use letters, digits, hyphens and underscores".into());
+            faults.check(is_remote(&self.output), "profile", || "a directory as `output` needs none".into());
+        }
     }
 
     fn check_grid(&self, faults: &mut Faults) {

@@ -31,9 +31,10 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// What the coordinator is told.
+    /// What the coordinator is told. Where the store is elsewhere, what this machine has no room for, or this process
+    /// may not do, another can; and a store that is away is waited for.
     #[must_use]
-    pub fn into_outcome(self) -> Outcome {
+    pub fn into_outcome(self, is_remote: bool) -> Outcome {
         let reason = self.to_string();
         let failed = |kind, scene| Outcome::Failed(Failure { kind, reason: reason.clone(), scene });
         match self {
@@ -41,10 +42,20 @@ impl TaskError {
                 let kind = if error.retryable { FailureKind::Retryable } else { FailureKind::Permanent };
                 Outcome::Failed(Failure { kind, reason: error.to_string(), scene: Some(scene) })
             }
-            Self::Store(StoreError::Full(_) | StoreError::Denied { .. }) | Self::Write(WriteError::Full(_)) => {
+            Self::Store(StoreError::Full(what)) | Self::Write(WriteError::Full(what)) if is_remote => {
+                let reason = StoreError::ScratchFull(what).to_string();
+                Outcome::Failed(Failure { kind: FailureKind::Retryable, reason, scene: None })
+            }
+            Self::Store(StoreError::Full(_) | StoreError::Denied { .. }) | Self::Write(WriteError::Full(_))
+                if !is_remote =>
+            {
                 failed(FailureKind::Fatal, None)
             }
-            Self::Store(_) | Self::Write(WriteError::Failed { .. }) => failed(FailureKind::Retryable, None),
+            Self::Store(StoreError::Away { .. }) => {
+                tracing::warn!(reason, "a task is handed back");
+                Outcome::HandedBack
+            }
+            Self::Store(_) | Self::Write(_) => failed(FailureKind::Retryable, None),
             Self::InputsLost(keys) => Outcome::InputsLost(keys),
             Self::Plan(_) => failed(FailureKind::Permanent, None),
             Self::Cancelled => Outcome::HandedBack,

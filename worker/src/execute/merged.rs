@@ -55,7 +55,7 @@ impl Executor {
         let header = header(shard, &shape, scenes.scenes);
         let buffers = vec![Vec::new(); partials.len()];
         let mut merge = Merge { shape: &shape, partials, buffers };
-        let path = self.store.path(Kind::Composite, key);
+        let path = self.store.called(Kind::Composite, key);
         let mut core_bytes = 0;
         let bytes = self.store.write(Kind::Composite, key, header, |composites| {
             let put = |middles: &Middles| {
@@ -78,7 +78,7 @@ impl Executor {
         mut put: impl FnMut(&Middles) -> Result<(), TaskError>,
     ) -> Result<u64, TaskError> {
         let key = TileShard::core_key(&merge.partials.iter().map(|partial| &partial.key).collect::<Vec<_>>());
-        let path = self.store.path(Kind::Core, &key);
+        let path = self.store.called(Kind::Core, &key);
         let mut core = Vec::new();
         self.store.write(Kind::Core, &key, (), |cores| {
             for index in 0..merge.shape.chunks() {

@@ -24,7 +24,6 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use artifacts::contents::Contents;
 use artifacts::{ArtifactStore, Kind};
 use lru::LruCache;
 use mosaic::ids::Key;
@@ -77,7 +76,7 @@ impl Executor {
     pub fn run(&self, task: &TaskSpec, cancel: &Cancel) -> Outcome {
         match self.make(task, cancel) {
             Ok(done) => Outcome::Done(done),
-            Err(error) => error.into_outcome(),
+            Err(error) => error.into_outcome(self.store.is_remote()),
         }
     }
 
@@ -99,10 +98,7 @@ impl Executor {
 
     /// Whether the artifact is there: made by someone else under an older lease, or for another request.
     fn is_made(&self, task: &TaskSpec) -> bool {
-        let whole = |kind| {
-            let dir = self.store.path(kind, &task.key);
-            Contents::<serde_json::Value>::read(&dir, task.key.as_str()).and_then(|c| c.verify(&dir)).is_ok()
-        };
+        let whole = |kind| self.store.verify(kind, &task.key).is_ok();
         match task.work {
             Work::Partial { .. } => self.store.read(Kind::Partial, &task.key).is_ok(),
             Work::Composite { .. } => self.store.read(Kind::Composite, &task.key).is_ok(),

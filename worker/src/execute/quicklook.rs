@@ -37,9 +37,10 @@ impl Executor {
         let canvas = canvas(&made.iter().map(|(tile, _)| *tile).collect::<Vec<_>>())?;
         let mut rgba = vec![0; 4 * canvas.width * canvas.height];
         for (tile, key) in made {
-            let dir = self.store.path(Kind::Mosaic, key);
+            let names: Vec<String> = outputs.quicklook_bands().iter().map(|band| format!("{band}.tif")).collect();
+            let files = self.store.files_at_hand(Kind::Mosaic, key, &names)?;
             self.pool.install(|| {
-                let reduced = reduce(&dir, outputs, tile, canvas.resolution)?;
+                let reduced = reduce(files.path(), outputs, tile, canvas.resolution)?;
                 paint(&canvas, &reduced, &mut rgba)
             })?;
         }

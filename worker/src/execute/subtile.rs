@@ -29,7 +29,7 @@ impl Executor {
         self.folded(shard, planned, &scenes, cancel, |fold| {
             let header = fold.header();
             self.store.write(Kind::Partial, key, header, |writer| {
-                let path = self.store.path(Kind::Partial, key);
+                let path = self.store.called(Kind::Partial, key);
                 fold.piles(|pile| Ok(writer.frame(pile).map_err(|e| StoreError::io(&path, e))?))
             })
         })
@@ -51,7 +51,7 @@ impl Executor {
         self.folded(shard, planned, &scenes, cancel, |fold| {
             let header = header(shard, fold.header(), fold.scenes().clone());
             self.store.write(Kind::Composite, key, header, |writer| {
-                let path = self.store.path(Kind::Composite, key);
+                let path = self.store.called(Kind::Composite, key);
                 fold.middles(|middles| {
                     let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
                     Ok(writer.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?)

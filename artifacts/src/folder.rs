@@ -1,0 +1,182 @@
+//! Where files are that are no container: a directory, or a prefix of an object store.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::StoreError;
+use crate::access::Access;
+use crate::at_once::at_once;
+use crate::remote::Bucket;
+use crate::store::is_url;
+
+/// A directory, or a prefix of an object store.
+#[derive(Clone, Debug)]
+pub enum Folder {
+    /// A directory.
+    Directory(PathBuf),
+    /// A prefix of an object store.
+    Objects(Bucket),
+}
+
+/// A file that was not put where it should be: which side is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// That which it comes from.
+    #[error(transparent)]
+    From(StoreError),
+    /// That where it should be.
+    #[error(transparent)]
+    To(StoreError),
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(path) => path.display().fmt(f),
+            Self::Objects(bucket) => bucket.fmt(f),
+        }
+    }
+}
+
+impl Folder {
+    /// The folder at a place: a directory, or an object store's URL and the profile that opens it.
+    ///
+    /// # Errors
+    /// As [`Bucket::open`]. A directory is not looked at.
+    pub fn open(location: &str, profile: Option<&str>, access: &Access) -> Result<Self, StoreError> {
+        if !is_url(location) {
+            return Ok(Self::Directory(location.into()));
+        }
+        Bucket::open(location, profile, access).map(Self::Objects)
+    }
+
+    /// The folder of this name in it.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        match self {
+            Self::Directory(path) => Self::Directory(path.join(name)),
+            Self::Objects(bucket) => Self::Objects(bucket.below(name)),
+        }
+    }
+
+    /// What a file in it is called in an error: its path, or its URL.
+    #[must_use]
+    pub fn called(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Directory(path) => path.join(name),
+            Self::Objects(bucket) => bucket.url(name).into(),
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// `Missing`; what the system or the store says.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Directory(dir) => fs::read(dir.join(name)).map_err(|e| StoreError::io(&dir.join(name), e)),
+            Self::Objects(bucket) => Ok(bucket.read(name)?.bytes),
+        }
+    }
+
+    /// Writes a file, with the directories around it.
+    ///
+    /// # Errors
+    /// What the system or the store says.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(dir) => {
+                let path = dir.join(name);
+                make_parent(&path)?;
+                fs::write(&path, bytes).map_err(|e| StoreError::io(&path, e))
+            }
+            Self::Objects(bucket) => bucket.write(name, bytes.to_vec()).map(drop),
+        }
+    }
+
+    /// Writes files, several at a time where that is of use.
+    ///
+    /// # Errors
+    /// What the system or the store says.
+    pub fn write_all(&self, files: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        let write = |(name, bytes): &(String, Vec<u8>)| self.write(name, bytes);
+        self.all(files, write).into_iter().collect()
+    }
+
+    /// Puts files of other folders here: each its name, the folder, and its name there. Several at a time where that is
+    /// of use.
+    ///
+    /// # Errors
+    /// As [`Folder::place`].
+    pub fn place_all(&self, files: &[(String, Self, String)]) -> Result<(), PlaceError> {
+        let place = |(name, from, from_name): &(String, Self, String)| self.place(name, from, from_name);
+        self.all(files, place).into_iter().collect()
+    }
+
+    fn all<T: Sync, R: Send>(&self, things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        match self {
+            Self::Directory(_) => things.iter().map(each).collect(),
+            Self::Objects(_) => at_once(things, each),
+        }
+    }
+
+    /// Puts a file of another folder here: by a hard link or within the store where that can be, else by a copy.
+    ///
+    /// # Errors
+    /// `From`: the file has gone, or cannot be read. `To`: it cannot be written here.
+    pub fn place(&self, name: &str, from: &Self, from_name: &str) -> Result<(), PlaceError> {
+        match (self, from) {
+            (Self::Directory(to), Self::Directory(from)) => link(&from.join(from_name), &to.join(name)),
+            (Self::Directory(to), Self::Objects(from)) => fetch(from, from_name, &to.join(name)),
+            (Self::Objects(to), Self::Directory(from)) => {
+                let path = from.join(from_name);
+                let file = File::open(&path).map_err(|e| PlaceError::From(StoreError::io(&path, e)))?;
+                to.upload(name, &file, &path).map(drop).map_err(PlaceError::To)
+            }
+            (Self::Objects(to), Self::Objects(from)) => {
+                if to.copy_within(name, from, from_name).map_err(PlaceError::From)? {
+                    return Ok(());
+                }
+                through_here(to, name, from, from_name)
+            }
+        }
+    }
+}
+
+fn make_parent(path: &Path) -> Result<(), StoreError> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    fs::create_dir_all(parent).map_err(|e| StoreError::io(parent, e))
+}
+
+fn link(from: &Path, to: &Path) -> Result<(), PlaceError> {
+    make_parent(to).map_err(PlaceError::To)?;
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(PlaceError::From(StoreError::io(from, e))),
+        // Another device, a filesystem without links, too many of them, or a file of someone else's.
+        Err(_) => fs::copy(from, to).map(drop).map_err(|e| PlaceError::To(StoreError::io(to, e))),
+    }
+}
+
+/// Brings an object to a new file.
+pub(crate) fn fetch(from: &Bucket, name: &str, to: &Path) -> Result<(), PlaceError> {
+    let said = |e| PlaceError::To(StoreError::io(to, e));
+    let (size, _) = from.head(name).map_err(PlaceError::From)?;
+    make_parent(to).map_err(PlaceError::To)?;
+    let file = File::create(to).map_err(said)?;
+    from.download(name, 0..size, &file, to, |_| {}).map_err(|error| match error {
+        StoreError::ScratchFull(what) => PlaceError::To(StoreError::Full(what)),
+        StoreError::Denied { .. } | StoreError::Io { .. } => PlaceError::To(error),
+        other => PlaceError::From(other),
+    })
+}
+
+/// Brings an object from one store to another, by way of a file without a name.
+fn through_here(to: &Bucket, name: &str, from: &Bucket, from_name: &str) -> Result<(), PlaceError> {
+    let local = std::env::temp_dir();
+    let file = tempfile::tempfile().map_err(|e| PlaceError::To(StoreError::scratch(&local, e)))?;
+    let (size, _) = from.head(from_name).map_err(PlaceError::From)?;
+    from.download(from_name, 0..size, &file, &local, |_| {}).map_err(PlaceError::From)?;
+    to.upload(name, &file, &local).map(drop).map_err(PlaceError::To)
+}

@@ -1,0 +1,146 @@
+//! A store that is a prefix of an object store.
+//!
+//! Containers and files are made on this machine and sent when they are whole, so that an object is whole when it is
+//! there. An artifact of several files is there when its list is, which is put last, and gone when its list is. Who
+//! puts an artifact second loses to the first, where the store can tell; where it cannot, both put the same.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use mosaic::ids::Key;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::at_once::at_once;
+use crate::container::{FOOTER, Reader, Writer};
+use crate::contents::{Contents, FileEntry, LIST};
+use crate::directory::container;
+use crate::remote::{Bucket, PIECE};
+use crate::scratch::{Room, Scratch};
+use crate::{Kind, StoreError};
+
+/// A prefix of an object store, and room on this machine.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    pub bucket: Bucket,
+    pub room: Room,
+    /// What workers are told: the URL as it was given, with the name of its profile.
+    pub location: String,
+}
+
+impl Objects {
+    pub fn path(&self, kind: Kind, key: &Key) -> PathBuf {
+        self.bucket.url(&kind.at(key)).into()
+    }
+
+    /// What must be there for the artifact to be.
+    pub fn sign(kind: Kind, key: &Key) -> String {
+        let at = kind.at(key);
+        if kind.is_directory() { format!("{at}/{LIST}") } else { at }
+    }
+
+    pub fn read(&self, kind: Kind, key: &Key) -> Result<Reader, StoreError> {
+        Reader::of_object(&self.bucket, &kind.at(key), &self.room)
+    }
+
+    pub fn write<M, E>(
+        &self,
+        kind: Kind,
+        key: &Key,
+        meta: M,
+        fill: impl FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E>,
+    ) -> Result<u64, E>
+    where
+        M: Serialize,
+        E: From<StoreError>,
+    {
+        let file = self.room.file()?;
+        let bytes = container(&file, self.room.path(), kind, key, meta, fill)?;
+        self.send(&kind.at(key), &file, bytes)?;
+        Ok(bytes)
+    }
+
+    /// Sends a container, unless the one that is there ends alike: its end digests all of it.
+    fn send(&self, name: &str, file: &File, size: u64) -> Result<(), StoreError> {
+        let local = self.room.path();
+        let said = |e| StoreError::scratch(local, e);
+        let read = |offset: u64, length: u64| {
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+            std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, offset).map_err(said).map(|()| bytes)
+        };
+        if size <= PIECE && self.bucket.create(name, read(0, size)?).unwrap_or(false) {
+            return Ok(());
+        }
+        // Someone was quicker, or left something else there; or nobody knows.
+        let end = read(size - FOOTER as u64, FOOTER as u64)?;
+        let is_there = self.bucket.read_end(name, end.len() as u64).is_ok_and(|f| f.size == size && f.bytes == end);
+        if is_there { Ok(()) } else { self.bucket.upload(name, file, local).map(drop) }
+    }
+
+    pub fn write_bytes(&self, kind: Kind, key: &Key, bytes: &[u8]) -> Result<(), StoreError> {
+        let name = kind.at(key);
+        if self.bucket.create(&name, bytes.to_vec()).unwrap_or(false) {
+            return Ok(());
+        }
+        match self.bucket.read(&name) {
+            Ok(found) if found.bytes == bytes => Ok(()),
+            _ => self.bucket.write(&name, bytes.to_vec()).map(drop),
+        }
+    }
+
+    pub fn keep<M: Serialize + DeserializeOwned>(
+        &self,
+        kind: Kind,
+        key: &Key,
+        made: &Scratch,
+        names: &[String],
+        meta: M,
+    ) -> Result<Contents<M>, StoreError> {
+        let mut contents = Contents::of(made.path(), key.as_str(), names, meta)?;
+        let at = kind.at(key);
+        let send = |name: &String| {
+            let path = made.path().join(name);
+            let file = File::open(&path).map_err(|e| StoreError::scratch(&path, e))?;
+            Ok(self.bucket.upload(&format!("{at}/{name}"), &file, &path)?.map(|tag| (name.clone(), tag)))
+        };
+        let sent = at_once(names, send);
+        contents.tags = sent.into_iter().collect::<Result<Vec<_>, StoreError>>()?.into_iter().flatten().collect();
+        let list = Self::sign(kind, key);
+        self.bucket.write(&list, contents.text(&self.path(kind, key).join(LIST))?)?;
+        Ok(contents)
+    }
+
+    pub fn contents<M: Serialize + DeserializeOwned>(&self, kind: Kind, key: &Key) -> Result<Contents<M>, StoreError> {
+        let text = self.bucket.read(&Self::sign(kind, key))?.bytes;
+        Contents::parse(&text, &self.path(kind, key).join(LIST), key.as_str())
+    }
+
+    /// Verifies that every file is as it is listed: those that bear the tag that they were put with are.
+    pub fn verify<M: Sync>(&self, kind: Kind, key: &Key, contents: &Contents<M>) -> Result<(), StoreError> {
+        let at = kind.at(key);
+        let verify = |listed: &FileEntry| self.verify_file(&format!("{at}/{}", listed.name), listed, &contents.tags);
+        at_once(&contents.files, verify).into_iter().collect()
+    }
+
+    fn verify_file(&self, name: &str, listed: &FileEntry, tags: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        let corrupt = |why: &str| StoreError::Corrupt { what: self.bucket.url(name), why: why.to_owned() };
+        let (size, tag) = self.bucket.head(name).map_err(|error| match error {
+            StoreError::Missing(_) => corrupt("it is gone"),
+            other => other,
+        })?;
+        if size != listed.size {
+            return Err(corrupt("it fails its checksum"));
+        }
+        if tag.is_some() && tag.as_ref() == tags.get(&listed.name) {
+            return Ok(());
+        }
+        let mut hasher = blake3::Hasher::new();
+        self.bucket.scan(name, size, |bytes| {
+            hasher.update(bytes);
+        })?;
+        let is_whole = hasher.finalize().to_hex().as_str() == listed.blake3;
+        is_whole.then_some(()).ok_or_else(|| corrupt("it fails its checksum"))
+    }
+}

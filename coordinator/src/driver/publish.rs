@@ -1,0 +1,98 @@
+//! Publishing what a job has made, once its tasks have ended.
+//!
+//! ```text
+//! look where it is published ─► a number, which only the leader is given ─► write the version ─► switch
+//!   ▲                                                                          │ a store does not answer
+//!   └──────────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::sync::Arc;
+
+use proto::job::JobState;
+
+use super::{Driver, PAUSE};
+use crate::finish::{self, Run};
+use crate::job::Job;
+use crate::publish::{PublishError, version};
+use crate::state::StateError;
+
+impl Driver {
+    /// Publishes what a job has made, for as long as stores do not answer: how it ends. None where another leads.
+    pub(super) async fn publish(&self, id: &str) -> Option<JobState> {
+        let (job, run) = self.run_of(id)?;
+        let (job, run) = (job, Arc::new(run));
+        let mut number = None;
+        loop {
+            let error = match self.try_to_publish(&job, &run, &mut number).await? {
+                Ok(published) => return Some(published),
+                Err(error) => error,
+            };
+            if !error.is_away() {
+                let internal = error.is_internal();
+                return Some(JobState::Failed { error: error.to_string(), internal });
+            }
+            tracing::warn!(%error, job = id, "it cannot be published yet");
+            tokio::time::sleep(PAUSE).await;
+            self.leads().ok()?;
+        }
+    }
+
+    async fn try_to_publish(
+        &self,
+        job: &Arc<Job>,
+        run: &Arc<Run>,
+        number: &mut Option<u64>,
+    ) -> Option<Result<JobState, PublishError>> {
+        let (request, access) = (job.prepared.request.clone(), self.components.access.clone());
+        let (name, store) = (request.name.clone(), self.components.store.clone());
+        let look = move || {
+            let output = version::open(&request, &access)?;
+            version::greatest(&output, &request.name).map(|greatest| (output, greatest))
+        };
+        let (output, greatest) = match blocking(look).await {
+            Ok(looked) => looked,
+            Err(error) => return Some(Err(error)),
+        };
+        let number = match *number {
+            Some(number) => number,
+            None => *number.insert(self.number(&name, greatest + 1).await?),
+        };
+        let (job, run) = (Arc::clone(job), Arc::clone(run));
+        let published = blocking(move || finish::publish(&job, &run, &store, &output, number)).await;
+        Some(published.map(|(at, report)| JobState::Published {
+            complete: report.failed.is_empty(),
+            at,
+            report: serde_json::to_string(&report).unwrap_or_default(),
+        }))
+    }
+
+    /// The number of a mosaic's next version; none where another leads.
+    async fn number(&self, mosaic: &str, at_least: u64) -> Option<u64> {
+        loop {
+            match self.components.state.next_version(mosaic, at_least).await {
+                Ok(number) => return Some(number),
+                Err(StateError::NotLeader) => return None,
+                Err(error) => tracing::warn!(%error, mosaic, "its version has no number yet"),
+            }
+            tokio::time::sleep(PAUSE).await;
+            self.leads().ok()?;
+        }
+    }
+
+    /// What publication needs to know of how a job went.
+    fn run_of(&self, id: &str) -> Option<(Arc<Job>, Run)> {
+        let inner = self.lock();
+        let (running, table) = (inner.jobs.get(id)?, inner.table.job(id)?);
+        let job = running.job.clone()?;
+        let run = Run::of(&job, table, running.started.elapsed());
+        Some((job, run))
+    }
+}
+
+/// Does what waits for disks and stores; what panics is the program's own fault.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PublishError> + Send + 'static,
+) -> Result<T, PublishError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| Err(PublishError::Internal(panic.to_string())))
+}

@@ -1,0 +1,265 @@
+//! Artifacts and mosaics in an object store, against a real S3 server: the bits are those of a directory, what is done is
+//! kept, what is damaged is made again, and what cannot be used is told in one line.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{BUCKET, Coordinator, Run, S3, World, assert_same, clearmosaic, command, rasters, run_command};
+
+/// A world, and a server for it.
+struct Cloud {
+    world: World,
+    s3: S3,
+}
+
+impl Cloud {
+    /// An archive with a monthly mosaic in the directory `whole`; none where there is no server.
+    fn new() -> Option<Self> {
+        let s3 = S3::start()?;
+        let world = World::new("year");
+        let _ = world.run("whole", &json!({"slice": "P1M"}), &[]).complete();
+        Some(Self { world, s3 })
+    }
+
+    /// The request of that mosaic, published in the bucket.
+    fn request(&self, fields: &Value) -> PathBuf {
+        let mut all = json!({"slice": "P1M", "output": format!("s3://{BUCKET}/out")});
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        self.world.write("remote.json", &all)
+    }
+
+    /// Runs it, over the bucket unless `args` say otherwise.
+    fn run(&self, fields: &Value, args: &[&str]) -> Run {
+        let mut run = run_command(&self.request(fields), args);
+        command(run.envs(self.s3.environment()))
+    }
+
+    fn name(&self) -> String {
+        self.world.request(&json!({}))["name"].as_str().unwrap().to_owned()
+    }
+
+    /// The version that the mosaic's name means.
+    fn latest(&self) -> u64 {
+        let latest: Value = serde_json::from_slice(&self.s3.get(&format!("out/{}/latest.json", self.name()))).unwrap();
+        let version = latest["version"].as_u64().unwrap();
+        assert_eq!(latest["path"], format!("{version}/"));
+        version
+    }
+
+    /// A version of the mosaic, brought here.
+    fn version(&self, version: u64) -> PathBuf {
+        let here = self.world.path(&format!("version-{version}"));
+        self.s3.download(&format!("out/{}/{version}/", self.name()), &here);
+        here
+    }
+
+    fn same_as_whole(&self, what: &str) {
+        let found = rasters(&self.version(self.latest()));
+        assert_same(what, &found, &rasters(&self.world.mosaic("whole")));
+    }
+
+    /// Spoils the byte in the middle of an object; its size stays.
+    fn flip(&self, key: &str) {
+        let mut bytes = self.s3.get(key);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x20;
+        let file = self.world.path("flipped");
+        fs::write(&file, bytes).unwrap();
+        self.s3.put(key, &file);
+    }
+
+    fn remove_all(&self, prefix: &str) {
+        self.s3.remove(&self.s3.keys(prefix));
+    }
+}
+
+fn tasks(report: &Value) -> [u64; 3] {
+    ["done", "reused", "failed"].map(|name| report["tasks"][name].as_u64().unwrap())
+}
+
+/// Every file below a directory, with its bytes.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_mosaic_in_a_bucket_is_the_one_in_a_directory() {
+    let Some(cloud) = Cloud::new() else { return };
+    let scratch = cloud.world.path("scratch");
+    let scratch_option = ["--scratch", &*scratch.to_string_lossy()];
+    let first = cloud.run(&json!({}), &scratch_option).complete();
+    let [total, reused, failed] = tasks(&first);
+    assert_eq!((reused, failed, cloud.latest()), (0, 0, 1));
+    let (whole, version) = (cloud.world.mosaic("whole"), cloud.version(1));
+    assert_same("in a bucket", &rasters(&version), &rasters(&whole));
+    for name in ["mosaic.vrt", "quicklook.png"] {
+        assert_eq!(fs::read(version.join(name)).unwrap(), fs::read(whole.join(name)).unwrap(), "{name}");
+    }
+    let published: Value = serde_json::from_slice(&fs::read(version.join("report.json")).unwrap()).unwrap();
+    assert_eq!(published, first);
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "nothing is left of what was in the making");
+
+    let second = cloud.run(&json!({}), &[]).complete();
+    assert_eq!((tasks(&second), &second["bytes_read"]), ([0, total, 0], &json!(0)));
+    assert_eq!(cloud.latest(), 2);
+    cloud.same_as_whole("second run");
+    let changed = files(&cloud.version(1)) != files(&version);
+    assert!(!changed, "a version never changes");
+
+    opened_by_gdal(&cloud);
+    let everything = cloud.world.path("everything");
+    cloud.s3.download("", &everything);
+    let secret = cloud.s3.secret().as_bytes();
+    let holds_secret = |bytes: &Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
+    assert!(!files(&everything).values().any(holds_secret), "a secret is stored");
+}
+
+/// The virtual raster's paths are relative: GDAL reads it where it lies as it reads the one in a directory.
+fn opened_by_gdal(cloud: &Cloud) {
+    let checksums = |path: &str| {
+        let mut gdalinfo = Command::new("gdalinfo");
+        gdalinfo.args(["-checksum", "-nomd", path]).envs(cloud.s3.environment());
+        let output = gdalinfo.output().expect("gdalinfo runs");
+        assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().filter(|line| line.contains("Checksum=")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let local = checksums(&cloud.world.mosaic("whole").join("mosaic.vrt").to_string_lossy());
+    assert_eq!(local.len(), 3);
+    assert_eq!(checksums(&format!("/vsis3/{BUCKET}/out/{}/{}/mosaic.vrt", cloud.name(), cloud.latest())), local);
+}
+
+#[test]
+fn what_is_damaged_in_a_bucket_is_made_again() {
+    let Some(cloud) = Cloud::new() else { return };
+    let args = ["--store", &*format!("s3://{BUCKET}/store")];
+    let _ = cloud.run(&json!({}), &args).complete();
+    let keys = |kind: &str| cloud.s3.keys(&format!("store/{kind}/"));
+    for what in ["flipped", "gone", "empty"] {
+        let damage = |key: &str| match what {
+            "flipped" => cloud.flip(key),
+            "gone" => cloud.s3.remove(&[key.to_owned()]),
+            _ => cloud.s3.put(key, Path::new("/dev/null")),
+        };
+        // Two partials, and what was made of them.
+        keys("partial").iter().take(2).for_each(|key| damage(key));
+        let downstream = keys("composite").len() as u64 + 3;
+        ["core", "composite", "mosaic", "quicklook"]
+            .iter()
+            .for_each(|kind| cloud.remove_all(&format!("store/{kind}/")));
+        let report = cloud.run(&json!({}), &args).complete();
+        assert_eq!(tasks(&report)[0], 2 + downstream, "{what} partials: {report}");
+        cloud.same_as_whole(what);
+
+        let raster = keys("mosaic").into_iter().find(|key| key.ends_with("B08.tif")).unwrap();
+        damage(&raster);
+        let report = cloud.run(&json!({}), &args).complete();
+        assert_eq!(tasks(&report)[0], 1, "{what} raster: {report}");
+        cloud.same_as_whole(what);
+
+        // A byte of what a list says beside names, sizes and digests changes nothing.
+        if what == "flipped" {
+            continue;
+        }
+        let list = keys("mosaic").into_iter().find(|key| key.ends_with("contents.json")).unwrap();
+        damage(&list);
+        let report = cloud.run(&json!({}), &args).complete();
+        assert_eq!(tasks(&report)[0], 1, "{what} list: {report}");
+        cloud.same_as_whole(what);
+    }
+}
+
+/// From a bucket to a directory, from a directory to a bucket, and from one bucket's prefix to another's.
+#[test]
+fn the_store_and_the_output_may_be_of_different_kinds() {
+    let Some(cloud) = Cloud::new() else { return };
+    let remote = format!("s3://{BUCKET}/store");
+    let here = cloud.world.path("here");
+    let _ = cloud.run(&json!({"output": here.to_string_lossy()}), &["--store", &remote]).complete();
+    let whole = rasters(&cloud.world.mosaic("whole"));
+    assert_same("published in a directory", &rasters(&here.join(cloud.name())), &whole);
+    let whole_store = cloud.world.path("whole/.store");
+    let report = cloud.run(&json!({}), &["--store", &whole_store.to_string_lossy()]).complete();
+    assert_eq!((tasks(&report)[0], cloud.latest()), (0, 1));
+    cloud.same_as_whole("published from a directory");
+}
+
+#[test]
+fn a_cluster_over_a_bucket_loses_a_worker() {
+    let Some(cloud) = Cloud::new() else { return };
+    let profiles = cloud.world.path("profiles");
+    fs::create_dir(&profiles).unwrap();
+    fs::write(profiles.join("tests"), cloud.s3.profile()).unwrap();
+    let options = ["--profiles", &*profiles.to_string_lossy()];
+    let store = format!("s3://{BUCKET}/store?profile=tests");
+    let coordinator = Coordinator::with("127.0.0.1:0", Path::new(&store), &options);
+    let worker = || coordinator.worker(&[&options[..], &["--slots", "1"]].concat());
+    let (mut doomed, _other) = (worker(), worker());
+    let request = cloud.request(&json!({"profile": "tests"}));
+    let mut watching = coordinator.asking(&["submit", &request.to_string_lossy(), "--watch", "--json"]);
+    let mut watching = watching.stdout(Stdio::null()).spawn().unwrap();
+    while cloud.s3.keys("store/partial/").len() < 3 {
+        sleep(Duration::from_millis(5));
+    }
+    doomed.kill();
+    let _heir = worker();
+    assert!(watching.wait().unwrap().success());
+    cloud.same_as_whole("a worker was killed");
+    let status = coordinator.ask(&["status", "--json"]);
+    let told: Value = serde_json::from_str(status.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(told["published"], format!("s3://{BUCKET}/out/{}/1", cloud.name()));
+    assert!(!status.stdout.contains(cloud.s3.secret()));
+}
+
+fn refused(ended: &Run, words: &[&str]) {
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(words.iter().all(|word| ended.stderr.contains(word)), "{:?} lacks one of {words:?}", ended.stderr);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_in_one_line() {
+    let Some(s3) = S3::start() else { return };
+    let world = World::new("few");
+    let remote = format!("s3://{BUCKET}/store");
+    let run = |fields: &Value, store: &str, environment: &[(&str, String)]| {
+        let request = world.write("request.json", fields);
+        let mut run = run_command(&request, &["--store", store]);
+        command(run.envs(s3.environment()).envs(environment.iter().cloned()))
+    };
+    let elsewhere = json!({"output": "out"});
+    let wrong = [("AWS_SECRET_ACCESS_KEY", "not-the-secret".to_owned())];
+    refused(&run(&elsewhere, &remote, &wrong), &["--store", &remote, "credentials"]);
+    let published = json!({"output": format!("s3://{BUCKET}/out")});
+    refused(&run(&published, &remote, &wrong), &["`output`", "credentials"]);
+    refused(&run(&elsewhere, "s3://no-such-bucket/store", &[]), &["--store", "no-such-bucket", "NoSuchBucket"]);
+    refused(&run(&json!({"output": "s3://no-such-bucket/out"}), &remote, &[]), &["`output`", "NoSuchBucket"]);
+    let nobody = [("AWS_ENDPOINT", "http://127.0.0.1:9".to_owned())];
+    refused(&run(&elsewhere, &remote, &nobody), &["--store", &remote, "does not answer"]);
+    let bad = format!("{remote}?secret=s3cret");
+    let told = run(&elsewhere, &bad, &[]);
+    refused(&told, &["--store", "write it as s3://bucket/prefix"]);
+    assert!(!told.stderr.contains("s3cret"), "{}", told.stderr);
+    refused(&run(&elsewhere, &format!("{remote}?profile=none"), &[]), &["profile `none`", "--profiles"]);
+    refused(&run(&json!({"output": "ftp://host/out"}), &remote, &[]), &["`output`", "ftp", "s3://"]);
+    refused(&run(&json!({"output": "s3://bucket/out?sig=s3cret"}), &remote, &[]), &["`output`", "profile"]);
+    refused(&run(&json!({"output": "out", "profile": "x"}), &remote, &[]), &["`profile`", "directory"]);
+    let served = clearmosaic(&["coordinator", "--listen", "127.0.0.1:0", "--store", "s3://a/b?profile=none"]);
+    assert_eq!(served.status.code(), Some(2), "{}", String::from_utf8_lossy(&served.stderr));
+}
