@@ -8,6 +8,8 @@ use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use tonic::transport::Uri;
 
+use crate::telemetry::LogFormat;
+
 /// Exact, cloud-free median mosaics of Sentinel-2.
 ///
 /// Links Sentinel-2 scenes with their Cloud Score+ rasters, keeps the pixels that are clear, and takes the exact median
@@ -18,6 +20,12 @@ pub struct Args {
     /// Says more of what happens, on stderr; twice says everything. RUST_LOG goes before it.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// How log lines on stderr are written.
+    #[arg(long, global = true, value_name = "FORMAT", env = "CLEARMOSAIC_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Collector that spans are sent to over OTLP/gRPC [default: OTEL_EXPORTER_OTLP_ENDPOINT; none: no spans].
+    #[arg(long, global = true, value_name = "URL")]
+    pub otlp: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -89,9 +97,20 @@ pub struct RunArgs {
     /// How to get at object stores.
     #[command(flatten)]
     pub access: AccessArgs,
+    /// How much is traced.
+    #[command(flatten)]
+    pub traced: Traced,
     /// Prints the report as JSON on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// How much of a mosaic is traced.
+#[derive(Debug, clap::Args)]
+pub struct Traced {
+    /// About how many tasks of a mosaic have spans; those that fail always do.
+    #[arg(long = "trace-tasks", value_name = "N", env = "CLEARMOSAIC_TRACE_TASKS", default_value = "1000")]
+    pub tasks: u32,
 }
 
 /// How to coordinate.
@@ -117,6 +136,12 @@ pub struct CoordinatorArgs {
     /// Another address, on which gRPC health is answered and nothing else, in plain text: Kubernetes' probes speak no TLS.
     #[arg(long, value_name = "ADDR")]
     pub health: Option<SocketAddr>,
+    /// Address to serve metrics on for Prometheus, at /metrics [default: none].
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+    /// How much is traced.
+    #[command(flatten)]
+    pub traced: Traced,
 }
 
 /// Whose health to ask for.
@@ -142,6 +167,9 @@ pub struct WorkerArgs {
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
+    /// Address to serve metrics on for Prometheus, at /metrics [default: none].
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// How to get at object stores.

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use proto::coordinators::{Coordinators, is_away};
+use proto::coordinators::{Coordinators, Link, is_away};
 use proto::job::{JobProgress, JobState};
 use proto::wire::job_service_client::JobServiceClient;
 use proto::wire::{CancelJobRequest, ListJobsRequest, RetryJobRequest, WatchJobRequest};
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use crate::attach::Submission;
@@ -28,7 +27,7 @@ pub struct Client {
     called: String,
 }
 
-type Jobs = JobServiceClient<Channel>;
+type Jobs = JobServiceClient<Link>;
 
 impl Client {
     /// A client of these coordinators.

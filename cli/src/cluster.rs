@@ -15,6 +15,7 @@ use tonic::transport::{Endpoint, Uri};
 use worker::agent;
 use worker::execute::Executor;
 use worker::memory::Memory;
+use worker::metrics::Metrics;
 
 /// Bytes that a pipe holds.
 const PIPE: usize = 256 << 10;
@@ -42,10 +43,12 @@ impl Cluster {
         // One for all: what one worker has learnt of a file or of a plan, the others need not ask again.
         let executor = Arc::new(Executor::new(store, memory, worker::pool(workers)?));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
+        let metrics = Arc::new(Metrics::default());
         for number in 0..workers {
             let coordinators = cluster.coordinators().await?;
             let executor = Arc::clone(&executor);
-            let settings = agent::Settings { worker_id: format!("worker-{number}"), slots: 1 };
+            let worker_id = format!("worker-{number}");
+            let settings = agent::Settings { worker_id, slots: 1, metrics: Arc::clone(&metrics) };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {
                 let executors = |_: &str| Ok(Arc::clone(&executor));

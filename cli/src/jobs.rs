@@ -3,13 +3,14 @@
 use proto::coordinators::Coordinators;
 use proto::job::{JobProgress, JobState, TaskCounts};
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::args::{At, MosaicArgs, StatusArgs, SubmitArgs};
 use crate::attach::Submission;
 use crate::client::{Client, conclude};
 use crate::exit::Exit;
 use crate::progress::Display;
-use crate::{input, print, tables};
+use crate::{input, print, tables, telemetry};
 
 /// Asks within a runtime of one thread.
 fn asking<T>(at: &At, ask: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
@@ -22,14 +23,21 @@ fn asking<T>(at: &At, ask: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> any
 
 /// Submits a request, and perhaps follows it.
 pub fn submit(args: &SubmitArgs) -> anyhow::Result<Exit> {
-    let submission = Submission::with_files(input::read(&args.request)?)?;
+    let request = input::read(&args.request)?;
+    // The mosaic's trace begins here.
+    let span = tracing::info_span!("submit", mosaic = request.name);
+    telemetry::follow_environment(&span);
+    let submission = span.in_scope(|| Submission::with_files(request))?;
     asking(&args.at, async |client| {
-        let job_id = client.submit(&submission).await?;
-        if !args.watch {
-            print(&format!("{job_id}\n"))?;
-            return Ok(Exit::Complete);
-        }
-        conclude(client.watch(job_id, Some(&submission), &mut Display::new(args.json)).await?, args.json)
+        let submitted = async {
+            let job_id = client.submit(&submission).await?;
+            if !args.watch {
+                print(&format!("{job_id}\n"))?;
+                return Ok(Exit::Complete);
+            }
+            conclude(client.watch(job_id, Some(&submission), &mut Display::new(args.json)).await?, args.json)
+        };
+        submitted.instrument(span).await
     })
 }
 
@@ -68,7 +76,10 @@ pub fn cancel(args: &MosaicArgs) -> anyhow::Result<Exit> {
 /// Makes again what failed of a mosaic.
 pub fn retry(args: &MosaicArgs) -> anyhow::Result<Exit> {
     asking(&args.at, async |client| {
-        client.retry(&client.job(&args.name).await?.job).await?;
+        let span = tracing::info_span!("retry", mosaic = args.name);
+        telemetry::follow_environment(&span);
+        let job = client.job(&args.name).await?.job;
+        client.retry(&job).instrument(span).await?;
         Ok(Exit::Complete)
     })
 }

@@ -17,12 +17,13 @@ mod exit;
 mod health;
 mod input;
 mod jobs;
-mod log;
 mod memory;
+mod metrics;
 mod progress;
 mod run;
 mod serve;
 mod tables;
+mod telemetry;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,10 +37,17 @@ use worker::library::Library;
 fn main() -> ExitCode {
     // Parsed first: `--help` does not wait for anything.
     let args = Args::parse();
-    log::install(args.verbose);
+    // Before the first thread.
+    memory::keep_to_one_heap();
     // One provider of TLS for all that speak it. Only where there is one already could this fail.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    exit::code(execute(args.command))
+    let telemetry = match telemetry::install(&args) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return exit::code(Err(error.into())),
+    };
+    let code = exit::code(execute(args.command));
+    telemetry.end();
+    code
 }
 
 fn execute(command: Command) -> anyhow::Result<Exit> {

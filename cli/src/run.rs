@@ -9,6 +9,7 @@ use coordinator::state;
 use coordinator::table::Settings;
 use mosaic::request::Request;
 use proto::job::JobProgress;
+use tracing::Instrument;
 use worker::library::Library;
 use worker::memory::Memory;
 
@@ -18,11 +19,10 @@ use crate::client::{Client, conclude};
 use crate::cluster::Cluster;
 use crate::exit::{BadInput, Exit};
 use crate::progress::Display;
-use crate::{input, memory};
+use crate::{input, memory, telemetry};
 
 /// Runs a request to its end.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    memory::keep_to_one_heap();
     let request = input::read(&args.request)?;
     worker::gdal_messages::install();
     let division = memory::divide(args.memory)?;
@@ -45,11 +45,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         settings: Settings::default(),
         state: Arc::new(state::Memory::default()),
         role: state::Memory::role(),
+        traced_tasks: args.traced.tasks,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ended = runtime.block_on(async {
         let cluster = Cluster::start(components, workers, Memory::new(tasks, workers)).await?;
-        let ended = drive(&cluster, &request, args.json).await;
+        let span = tracing::info_span!("run", mosaic = request.name);
+        telemetry::follow_environment(&span);
+        let ended = drive(&cluster, &request, args.json).instrument(span).await;
         cluster.stop().await;
         ended
     })?;

@@ -1,7 +1,7 @@
 //! The processes that serve: `coordinator` and `worker`.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use artifacts::{Access, ArtifactStore, StoreError};
@@ -17,17 +17,17 @@ use worker::agent;
 use worker::execute::Executor;
 use worker::library::Library;
 use worker::memory::Memory as Budget;
+use worker::metrics::Metrics;
 
 use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::exit::{BadInput, Exit};
-use crate::{health, memory, print};
+use crate::{health, memory, metrics, print};
 
 /// How long a coordinator that is told to stop lets calls end.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Coordinates until it is told to stop.
 pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
-    memory::keep_to_one_heap();
     only_loopback(args.listen)?;
     worker::gdal_messages::install();
     let access = args.access.access();
@@ -41,8 +41,12 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
         let settings = Settings::default();
-        let driver =
-            Driver::start(Components { store, access, survey: Arc::new(Library), settings, state, role }).await;
+        let (survey, traced_tasks) = (Arc::new(Library), args.traced.tasks);
+        let components = Components { store, access, survey, settings, state, role, traced_tasks };
+        let driver = Driver::start(components).await;
+        let mut registry = metrics::registry();
+        coordinator::metrics::register(&driver, &mut registry);
+        metrics::serve(args.metrics, registry).await?;
         // Whoever started it may wait for this line.
         print(&format!("http://{at}\n"))?;
         tracing::info!(%at, "listening");
@@ -82,7 +86,6 @@ fn only_loopback(listen: SocketAddr) -> Result<(), BadInput> {
 
 /// Works until it is told to stop.
 pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
-    memory::keep_to_one_heap();
     worker::gdal_messages::install();
     let division = memory::divide(args.memory)?;
     worker::set_gdal_cache(division.gdal);
@@ -95,7 +98,10 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
         opened: Mutex::default(),
     };
     runtime()?.block_on(async {
-        let settings = agent::Settings { worker_id: worker_id(), slots };
+        let mut registry = metrics::registry();
+        let counted = Arc::new(Metrics::registered(&mut registry, slots));
+        metrics::serve(args.metrics, registry).await?;
+        let settings = agent::Settings { worker_id: process_id(), slots, metrics: counted };
         let open = |store: &str| executors.of(store);
         agent::work(Coordinators::at(&args.at.coordinator), open, settings, stop_when_told()).await?;
         Ok(Exit::Complete)
@@ -123,11 +129,15 @@ impl Executors {
     }
 }
 
-/// Unique among all workers that ever were: machine, process, and when it was started.
-fn worker_id() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{host}-{}-{:x}", std::process::id(), since.as_micros())
+/// Unique among all processes that ever were: machine, process, and when it was first asked.
+pub fn process_id() -> String {
+    static ID: OnceLock<String> = OnceLock::new();
+    let id = || {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{host}-{}-{:x}", std::process::id(), since.as_micros())
+    };
+    ID.get_or_init(id).clone()
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

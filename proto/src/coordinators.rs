@@ -3,13 +3,31 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Uri};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
+
+use crate::trace::carry;
 
 /// The metadata in which a coordinator that does not lead says which one does.
 pub const LEADER: &str = "clearmosaic-leader";
 /// How long a connection may take, and how often one says that it is alive.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that carries the context of the trace along.
+pub type Link = InterceptedService<Channel, Carry>;
+
+/// Puts the context of the current span into each call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carry;
+
+impl Interceptor for Carry {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        carry(request.metadata_mut());
+        Ok(request)
+    }
+}
 
 /// Connections to several coordinators, made when they are needed. Clones turn together.
 #[derive(Clone, Debug)]
@@ -50,9 +68,9 @@ impl Coordinators {
 
     /// The one to speak to now.
     #[must_use]
-    pub fn current(&self) -> Channel {
+    pub fn current(&self) -> Link {
         let known = self.known();
-        known.channels[known.at].1.clone()
+        InterceptedService::new(known.channels[known.at].1.clone(), Carry)
     }
 
     /// Turns to the leader that this one names, or to the next one.

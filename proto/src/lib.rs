@@ -5,6 +5,7 @@
 
 pub mod coordinators;
 pub mod job;
+pub mod trace;
 pub mod work;
 
 /// Generated messages, clients and servers.

@@ -1,5 +1,6 @@
 //! Work as it is leased, renewed and reported.
 
+use std::ops::{AddAssign, SubAssign};
 use std::time::Duration;
 
 use mosaic::ids::Key;
@@ -27,6 +28,8 @@ pub struct Lease {
     pub ttl: Duration,
     /// What to do.
     pub spec: TaskSpec,
+    /// The mosaic's place in its trace, which says too whether this task is recorded; none where it has no trace.
+    pub traceparent: Option<String>,
 }
 
 /// What to make and under which key to store it.
@@ -95,6 +98,77 @@ pub struct Done {
     pub bytes_read: u64,
     /// Bytes of artifacts written.
     pub bytes_written: u64,
+    /// Blocks of sources read.
+    pub blocks_read: u64,
+    /// Blocks of sources under the task's window that hold no clear pixel, and were not read.
+    pub blocks_skipped: u64,
+    /// Time spent getting the bytes of blocks, in microseconds.
+    pub read_us: u64,
+    /// Time spent turning blocks into pixels.
+    pub decode_us: u64,
+    /// Time spent on the pixels themselves.
+    pub compute_us: u64,
+    /// Time spent writing artifacts.
+    pub write_us: u64,
+}
+
+impl Done {
+    /// Each of its figures joined with that of another.
+    #[must_use]
+    fn zip(self, other: Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            bytes_read: join(self.bytes_read, other.bytes_read),
+            bytes_written: join(self.bytes_written, other.bytes_written),
+            blocks_read: join(self.blocks_read, other.blocks_read),
+            blocks_skipped: join(self.blocks_skipped, other.blocks_skipped),
+            read_us: join(self.read_us, other.read_us),
+            decode_us: join(self.decode_us, other.decode_us),
+            compute_us: join(self.compute_us, other.compute_us),
+            write_us: join(self.write_us, other.write_us),
+        }
+    }
+}
+
+impl AddAssign for Done {
+    fn add_assign(&mut self, other: Self) {
+        *self = self.zip(other, u64::saturating_add);
+    }
+}
+
+impl SubAssign for Done {
+    fn sub_assign(&mut self, other: Self) {
+        *self = self.zip(other, u64::saturating_sub);
+    }
+}
+
+impl From<Done> for wire::TaskDone {
+    fn from(d: Done) -> Self {
+        Self {
+            bytes_read: d.bytes_read,
+            bytes_written: d.bytes_written,
+            blocks_read: d.blocks_read,
+            blocks_skipped: d.blocks_skipped,
+            read_us: d.read_us,
+            decode_us: d.decode_us,
+            compute_us: d.compute_us,
+            write_us: d.write_us,
+        }
+    }
+}
+
+impl From<wire::TaskDone> for Done {
+    fn from(d: wire::TaskDone) -> Self {
+        Self {
+            bytes_read: d.bytes_read,
+            bytes_written: d.bytes_written,
+            blocks_read: d.blocks_read,
+            blocks_skipped: d.blocks_skipped,
+            read_us: d.read_us,
+            decode_us: d.decode_us,
+            compute_us: d.compute_us,
+            write_us: d.write_us,
+        }
+    }
 }
 
 /// Why a task failed.
@@ -134,7 +208,8 @@ impl From<wire::LeaseRef> for LeaseRef {
 impl From<Lease> for wire::Lease {
     fn from(lease: Lease) -> Self {
         let ttl_ms = u32::try_from(lease.ttl.as_millis()).unwrap_or(u32::MAX);
-        Self { r#ref: Some(lease.grant.into()), ttl_ms, task: Some(lease.spec.into()) }
+        let traceparent = lease.traceparent.unwrap_or_default();
+        Self { r#ref: Some(lease.grant.into()), ttl_ms, task: Some(lease.spec.into()), traceparent }
     }
 }
 
@@ -147,6 +222,7 @@ impl TryFrom<wire::Lease> for Lease {
             grant: lease.r#ref.ok_or_else(|| missing("ref"))?.into(),
             ttl: Duration::from_millis(lease.ttl_ms.into()),
             spec: lease.task.ok_or_else(|| missing("task"))?.try_into()?,
+            traceparent: (!lease.traceparent.is_empty()).then_some(lease.traceparent),
         })
     }
 }
@@ -216,7 +292,7 @@ impl TryFrom<wire::TaskSpec> for TaskSpec {
 impl From<Outcome> for wire::report_task_request::Outcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Done(d) => Self::Done(wire::TaskDone { bytes_read: d.bytes_read, bytes_written: d.bytes_written }),
+            Outcome::Done(done) => Self::Done(done.into()),
             Outcome::Failed(f) => Self::Failed(wire::TaskFailed {
                 kind: wire::FailureKind::from(f.kind).into(),
                 reason: f.reason,
@@ -236,7 +312,7 @@ impl TryFrom<wire::report_task_request::Outcome> for Outcome {
     fn try_from(outcome: wire::report_task_request::Outcome) -> Result<Self, WireError> {
         use wire::report_task_request::Outcome as O;
         Ok(match outcome {
-            O::Done(d) => Self::Done(Done { bytes_read: d.bytes_read, bytes_written: d.bytes_written }),
+            O::Done(done) => Self::Done(done.into()),
             O::Failed(f) => Self::Failed(Failure {
                 kind: f.kind().try_into()?,
                 scene: (!f.scene.is_empty()).then_some(f.scene),

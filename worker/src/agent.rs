@@ -19,8 +19,11 @@ use proto::work::{Lease, LeaseRef, Outcome};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
+use tracing::Instrument;
 
 use crate::execute::{Cancel, Executor};
+use crate::metrics::Metrics;
+use crate::told::Told;
 
 /// How long the coordinator may hold a request for tasks.
 const LONG_POLL: Duration = Duration::from_secs(15);
@@ -40,6 +43,8 @@ pub struct Settings {
     pub worker_id: String,
     /// Tasks at once.
     pub slots: usize,
+    /// Where its figures are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Leases held, each with the means to stop its task.
@@ -117,6 +122,7 @@ pub async fn work(
             executor: executors(&response.store)?,
             worker_id: settings.worker_id.clone(),
             held: Arc::clone(&held),
+            metrics: Arc::clone(&settings.metrics),
         };
         running.spawn(async move {
             task.execute(lease).await;
@@ -169,14 +175,16 @@ struct Slot {
     executor: Arc<Executor>,
     worker_id: String,
     held: Held,
+    metrics: Arc<Metrics>,
 }
 
 impl Slot {
     async fn execute(self, lease: Lease) {
         let cancel = Cancel::default();
         lock(&self.held).insert(lease.grant.clone(), cancel.clone());
-        let (executor, spec) = (Arc::clone(&self.executor), lease.spec);
-        let ended = tokio::task::spawn_blocking(move || executor.run(&spec, &cancel)).await;
+        let told = Told::begin(&lease, &self.worker_id, &self.metrics);
+        let (executor, spec, span) = (Arc::clone(&self.executor), lease.spec, told.span());
+        let ended = tokio::task::spawn_blocking(move || span.in_scope(|| executor.run(&spec, &cancel))).await;
         let outcome = ended.unwrap_or_else(|panic| {
             Outcome::Failed(proto::work::Failure {
                 kind: proto::work::FailureKind::Permanent,
@@ -184,7 +192,8 @@ impl Slot {
                 scene: None,
             })
         });
-        self.report(&lease.grant, outcome).await;
+        told.end(&lease.grant, &self.worker_id, &outcome);
+        self.report(&lease.grant, outcome).instrument(told.span()).await;
         lock(&self.held).remove(&lease.grant);
     }
 

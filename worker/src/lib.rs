@@ -16,8 +16,10 @@ pub mod gdal_messages;
 mod late;
 pub mod library;
 pub mod memory;
+pub mod metrics;
 pub mod project;
 pub mod read;
+mod told;
 pub mod write;
 
 /// Threads that the tasks of a process share, one for each slot: however many tasks run, no more threads compute.

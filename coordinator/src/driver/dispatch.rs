@@ -1,11 +1,12 @@
 //! Handing tasks out: leases are granted, renewed, and reported on.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::work::{Lease, LeaseRef, Outcome};
 
 use super::Driver;
+use crate::metrics::Ending;
 use crate::table::Unknown;
 
 impl Driver {
@@ -22,6 +23,7 @@ impl Driver {
     }
 
     fn grant(&self, worker: &str, slots: usize) -> Vec<Lease> {
+        let since = Instant::now();
         let mut inner = self.lock();
         if self.now() < inner.grants_from {
             return Vec::new();
@@ -32,14 +34,17 @@ impl Driver {
             .filter_map(|grant| {
                 let table = inner.table.job(&grant.job)?;
                 let (task, _) = table.task(grant.task)?;
-                let spec = inner.jobs.get(&grant.job)?.job.as_ref()?.spec(table, task);
+                let running = inner.jobs.get(&grant.job)?;
+                let spec = running.job.as_ref()?.spec(table, task);
+                let traceparent = running.contexts.as_ref().map(|contexts| contexts.of_task(&task.id));
                 let lease = LeaseRef { job: grant.job.clone(), task: task.id.clone(), epoch: grant.epoch };
-                Some(Lease { grant: lease, ttl: self.components.settings.lease, spec })
+                Some(Lease { grant: lease, ttl: self.components.settings.lease, spec, traceparent })
             })
             .collect();
         for lease in &leases {
             Self::tell(&inner, &lease.grant.job);
         }
+        self.metrics.granted(leases.len(), since.elapsed());
         leases
     }
 
@@ -53,10 +58,14 @@ impl Driver {
     /// # Errors
     /// `Unknown` where the lease is no longer the worker's.
     pub fn report(self: &Arc<Self>, worker: &str, lease: &LeaseRef, outcome: Outcome) -> Result<(), Unknown> {
+        let since = Instant::now();
         {
             let mut inner = self.lock();
             let lost = if let Outcome::InputsLost(keys) = &outcome { keys.clone() } else { Vec::new() };
-            inner.table.report(worker, lease, outcome, self.now())?;
+            let ending = Ending::of(&outcome);
+            let taken = inner.table.report(worker, lease, outcome, self.now());
+            self.metrics.reported(if taken.is_ok() { ending } else { Ending::Stale });
+            taken?;
             if !lost.is_empty() {
                 let job = inner.jobs.get(&lease.job).and_then(|running| running.job.clone()).ok_or(Unknown)?;
                 let key_of = |task: &_| Some(job.artifact(task, |_| false).1);
@@ -64,6 +73,7 @@ impl Driver {
             }
         }
         self.follow(&lease.job);
+        self.metrics.report_took(since.elapsed());
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! What follows from the state of a job: those that watch are told, and what has ended is published.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use proto::job::{JobState, TaskCounts};
+use tracing::{Instrument, info_span};
 
 use super::{Driver, Inner, PAUSE};
 use crate::state::{self, StateError};
@@ -28,7 +30,9 @@ impl Driver {
         let state = match ended {
             Ended::Settled => {
                 self.tell_state(&id, &JobState::Publishing);
-                let Some(state) = self.publish(&id).await else { return };
+                let span = info_span!("publish");
+                self.lock().jobs.get(&id).inspect(|running| running.record.contain(&span));
+                let Some(state) = self.publish(&id).instrument(span).await else { return };
                 state
             }
             Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
@@ -44,8 +48,9 @@ impl Driver {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        record.told(&state);
         if let Some(running) = self.lock().jobs.get_mut(&id) {
-            running.record = record;
+            (running.record, running.ended) = (record, Some(Instant::now()));
         }
         self.tell_state(&id, &state);
     }

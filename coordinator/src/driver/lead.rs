@@ -3,9 +3,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use proto::job::JobState;
 use tokio::sync::watch;
 
-use super::{Driver, Inner, NotLeader, PAUSE, Running, SubmitError};
+use super::{Driver, Inner, NotLeader, PAUSE, Running};
 use crate::publish::version;
 use crate::state::{self, Record, Role};
 use crate::table::JobTable;
@@ -63,16 +64,18 @@ impl Driver {
             return (Running::new(record, None), None);
         }
         loop {
-            let (driver, request) = (Arc::clone(self), record.request.clone());
-            let planned = tokio::task::spawn_blocking(move || driver.plan(request)).await;
-            match planned.unwrap_or_else(|panic| Err(SubmitError::Internal(panic.to_string()))) {
-                Ok((job, table)) => return (Running::new(record, Some(Arc::new(job))), Some(table)),
+            match self.planned(&record, false).await {
+                Ok((job, table)) => {
+                    let running = Running::new(record, Some(Arc::new(job)));
+                    return (running.traced(&table, self.components.traced_tasks), Some(table));
+                }
                 Err(error) if error.is_away() && !role.has_changed().unwrap_or(true) => {
                     tracing::warn!(%error, job = record.job, "it cannot be planned yet");
                     tokio::time::sleep(PAUSE).await;
                 }
                 // What was good when it was submitted is not any more: that is told, not hidden.
                 Err(error) => {
+                    record.told(&JobState::Failed { error: error.to_string(), internal: false });
                     let failed = state::Ended::Failed { error: error.to_string(), internal: false };
                     return (Running::new(Record { ended: Some(failed), ..record }, None), None);
                 }

@@ -25,10 +25,13 @@ use artifacts::{Access, ArtifactStore};
 use mosaic::survey::Survey;
 use proto::job::{JobProgress, JobState};
 use tokio::sync::{Notify, watch};
+use tracing::info_span;
 
 use crate::job::Job;
+use crate::metrics::{Figures, Metrics, REMEMBERED};
 use crate::state::{self, Record, Role};
-use crate::table::{Settings, Table};
+use crate::table::{Expired, JobTable, Settings, Table};
+use crate::trace::TaskContexts;
 
 pub use error::{NoJob, NotLeader, RetryError, SubmitError};
 
@@ -47,6 +50,8 @@ pub struct Components {
     pub state: Arc<dyn state::Store>,
     /// Whether this coordinator leads.
     pub role: watch::Receiver<Role>,
+    /// About how many tasks of a mosaic are recorded in its trace.
+    pub traced_tasks: u32,
 }
 
 /// A job that is known.
@@ -55,6 +60,10 @@ struct Running {
     /// Its plan; none where it had ended before this coordinator led.
     job: Option<Arc<Job>>,
     started: Instant,
+    /// What its leases carry, where it is part of a trace.
+    contexts: Option<TaskContexts>,
+    /// When this coordinator saw it end.
+    ended: Option<Instant>,
     /// Whether its end is being dealt with.
     is_ending: bool,
     progress: watch::Sender<JobProgress>,
@@ -74,7 +83,24 @@ impl Running {
         let (job_id, name) = (record.job.clone(), record.request.name.clone());
         let is_ending = record.ended.is_some();
         let progress = watch::Sender::new(JobProgress { job: job_id, name, state, tasks: vec![], bytes_read: 0 });
-        Self { record, job, started: Instant::now(), is_ending, progress }
+        let (contexts, ended) = (None, is_ending.then(Instant::now));
+        Self { record, job, started: Instant::now(), contexts, ended, is_ending, progress }
+    }
+
+    /// The same, its tasks recorded in its trace, or about `most` of them.
+    fn traced(mut self, table: &JobTable, most: u32) -> Self {
+        let all = table.progress().total();
+        let contexts = |trace| TaskContexts::of(trace, all.total - all.reused, most);
+        self.contexts = self.record.trace.as_ref().and_then(contexts);
+        self
+    }
+
+    /// Tells of a task whose worker was not heard of any more: the worker will not.
+    fn tell_expired(&self, Expired { task, worker, epoch }: &Expired) {
+        let (status, why) = ("ERROR", "its lease expired");
+        let span = info_span!("lease", %task, worker, epoch, otel.status_code = status, otel.status_description = why);
+        self.record.contain(&span);
+        span.in_scope(|| tracing::warn!(%task, worker, "a lease expired"));
     }
 }
 
@@ -101,6 +127,8 @@ pub struct Driver {
     /// Woken when a task may have become ready.
     ready: Notify,
     epoch: Instant,
+    /// What is counted besides.
+    pub(crate) metrics: Metrics,
 }
 
 impl Driver {
@@ -112,6 +140,7 @@ impl Driver {
             inner: Mutex::new(Inner::default()),
             ready: Notify::new(),
             epoch: Instant::now(),
+            metrics: Metrics::default(),
         });
         tokio::spawn(tick_on(Arc::downgrade(&driver)));
         // Whoever is alone leads before it is first asked.
@@ -149,10 +178,28 @@ impl Driver {
         jobs.into_iter().map(|running| running.progress.borrow().clone()).collect()
     }
 
+    /// How each job fares, for those that measure.
+    pub(crate) fn figures(&self) -> Vec<Figures> {
+        let inner = self.lock();
+        let figures = |(id, table): (&str, &JobTable)| {
+            let running = inner.jobs.get(id)?;
+            let is_old = running.ended.is_some_and(|ended| ended.elapsed() > REMEMBERED);
+            (!is_old).then(|| Figures {
+                mosaic: running.record.request.name.clone(),
+                job: id.to_owned(),
+                is_ended: running.ended.is_some(),
+                progress: table.progress().clone(),
+            })
+        };
+        inner.table.jobs().filter_map(figures).collect()
+    }
+
     fn tick(self: &Arc<Self>) {
         let ids: Vec<String> = {
             let mut inner = self.lock();
-            inner.table.tick(self.now());
+            for (job, expired) in inner.table.tick(self.now()) {
+                inner.jobs.get(&job).inspect(|running| running.tell_expired(&expired));
+            }
             inner.jobs.keys().cloned().collect()
         };
         ids.iter().for_each(|id| self.follow(id));

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use proto::job::JobState;
+use tracing::Span;
 
 use super::{Driver, PAUSE};
 use crate::finish::{self, Run};
@@ -24,7 +25,10 @@ impl Driver {
         let mut number = None;
         loop {
             let error = match self.try_to_publish(&job, &run, &mut number).await? {
-                Ok(published) => return Some(published),
+                Ok(published) => {
+                    tracing::info!(job = id, "a mosaic is published");
+                    return Some(published);
+                }
                 Err(error) => error,
             };
             if !error.is_away() {
@@ -93,6 +97,7 @@ impl Driver {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, PublishError> + Send + 'static,
 ) -> Result<T, PublishError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let span = Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
     done.unwrap_or_else(|panic| Err(PublishError::Internal(panic.to_string())))
 }

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mosaic::ids::Key;
 use mosaic::request::Request;
 use proto::job::JobState;
+use tracing::info_span;
 
 use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
 use crate::attachments::{self, Attachments};
@@ -14,6 +15,7 @@ use crate::prepare::{Prepared, prepare};
 use crate::publish::version;
 use crate::state::{Record, StateError};
 use crate::table::JobTable;
+use crate::trace::Trace;
 
 impl Driver {
     /// Plans a request and starts it. The same name and request give the job that is there, unless it has ended.
@@ -57,13 +59,12 @@ impl Driver {
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let record = Record { job: id.clone(), request: request.clone(), submitted, ended: None };
-        let driver = Arc::clone(self);
-        let planned = tokio::task::spawn_blocking(move || {
-            version::check(&request, &driver.components.access)?;
-            driver.plan(request)
-        });
-        let (job, table) = planned.await.map_err(|e| SubmitError::Internal(e.to_string()))??;
+        let record = Record { job: id.clone(), request, submitted, ended: None, trace: Trace::begin(&id) };
+        let refused = |error: &SubmitError| {
+            record.told(&JobState::Failed { error: error.to_string(), internal: false });
+        };
+        let (job, table) = self.planned(&record, true).await.inspect_err(refused)?;
+        tracing::info!(job = id, tasks = table.progress().total().total, "a mosaic begins");
         // Acknowledged is only what would survive this coordinator.
         self.components.state.put(&record).await?;
         {
@@ -71,17 +72,38 @@ impl Driver {
             if !inner.is_leading {
                 return Err(StateError::NotLeader.into());
             }
+            let running = Running::new(record, Some(Arc::new(job)));
+            inner.jobs.insert(id.clone(), running.traced(&table, self.components.traced_tasks));
             inner.table.insert(id.clone(), table);
-            inner.jobs.insert(id.clone(), Running::new(record, Some(Arc::new(job))));
         }
         self.follow(&id);
         Ok(id)
     }
 
-    pub(super) fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
+    /// Plans a job's request, as a part of its trace. Of a new one it is checked first that its output can be written.
+    pub(super) async fn planned(
+        self: &Arc<Self>,
+        record: &Record,
+        is_new: bool,
+    ) -> Result<(Job, JobTable), SubmitError> {
+        let span = info_span!("plan");
+        record.contain(&span);
+        let (driver, request) = (Arc::clone(self), record.request.clone());
+        let plan = move || {
+            if is_new {
+                version::check(&request, &driver.components.access)?;
+            }
+            driver.plan(request)
+        };
+        let planned = tokio::task::spawn_blocking(move || span.in_scope(plan)).await;
+        planned.unwrap_or_else(|panic| Err(SubmitError::Internal(panic.to_string())))
+    }
+
+    fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
         let Components { store, survey, settings, .. } = &self.components;
         let at_hand = attachments::at_hand(&request, store)?;
-        let prepared = Prepared { request, ..prepare(at_hand.request.clone(), survey.as_ref())? };
+        let prepared = info_span!("prepare").in_scope(|| prepare(at_hand.request.clone(), survey.as_ref()))?;
+        let prepared = Prepared { request, ..prepared };
         if prepared.linkage.scenes.is_empty() {
             return Err(SubmitError::Nothing(nothing(&prepared)));
         }
@@ -89,8 +111,8 @@ impl Driver {
             let why = "no pixel of the mosaic has its centre in the area: look at `aoi` and `grid.resolution`";
             return Err(SubmitError::Nothing(why.to_owned()));
         }
-        let job = Job::store(prepared, store)?;
-        let table = job.table(store, *settings);
+        let job = info_span!("store the plan").in_scope(|| Job::store(prepared, store))?;
+        let table = info_span!("find what is done").in_scope(|| job.table(store, *settings));
         Ok((job, table))
     }
 

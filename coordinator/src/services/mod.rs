@@ -1,6 +1,7 @@
 //! The gRPC services: wire types in and out, everything else is the driver's.
 
 mod jobs;
+mod spans;
 mod work;
 
 use std::sync::Arc;
@@ -68,6 +69,7 @@ where
         // Load balancers close what is silent; a peer that is gone is noticed.
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .layer(spans::SpanLayer)
         .add_service(jobs)
         .add_service(work)
         .add_service(healthy().await)

@@ -16,6 +16,8 @@ use mosaic::request::Request;
 use proto::job::JobState;
 use serde::{Deserialize, Serialize};
 
+use crate::trace::Trace;
+
 pub use etcd::Etcd;
 pub use memory::Memory;
 
@@ -30,6 +32,25 @@ pub struct Record {
     pub submitted: u64,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
+    /// Where it is in a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+}
+
+impl Record {
+    /// Makes a span a part of the job's trace, where it has one.
+    pub fn contain(&self, span: &tracing::Span) {
+        if let Some(trace) = &self.trace {
+            trace.contain(span);
+        }
+    }
+
+    /// Tells of the mosaic as a whole, once it has ended.
+    pub fn told(&self, state: &JobState) {
+        if let Some(trace) = &self.trace {
+            trace.end(&self.job, &self.request.name, self.submitted, state);
+        }
+    }
 }
 
 /// How a job ended. The report is where it was published.

@@ -10,12 +10,23 @@ use mosaic::ids::Key;
 use mosaic::plan::{Task, TaskId, TaskKind};
 use proto::work::{Done, Failure, FailureKind, Outcome};
 
-use super::{Now, Settings, State, Tally};
+use super::{Now, Setbacks, Settings, State, Tally};
 
 /// A lease that is no longer the worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the lease is no longer yours")]
 pub struct Unknown;
+
+/// A lease whose worker was not heard of any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The task.
+    pub task: TaskId,
+    /// Who had it.
+    pub worker: String,
+    /// The grant.
+    pub epoch: u64,
+}
 
 /// How a job's tasks have ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +46,31 @@ pub struct Progress {
     pub kinds: [(&'static str, Tally); 4],
     /// What tasks that were done in this run have cost together.
     pub cost: Done,
+    /// What has befallen them.
+    pub setbacks: Setbacks,
 }
 
 impl Progress {
     fn new() -> Self {
         let names = ["partial", "composite", "mosaic", "quicklook"];
-        Self { kinds: names.map(|name| (name, Tally::default())), cost: Done::default() }
+        Self { kinds: names.map(|name| (name, Tally::default())), cost: Done::default(), setbacks: Setbacks::default() }
+    }
+
+    /// The tasks of all kinds.
+    #[must_use]
+    pub fn total(&self) -> Tally {
+        let mut all = Tally::default();
+        for (_, tally) in &self.kinds {
+            all.total += tally.total;
+            all.done += tally.done;
+            all.reused += tally.reused;
+            all.failed += tally.failed;
+            all.running += tally.running;
+            all.ready += tally.ready;
+            all.waiting += tally.waiting;
+            all.backoff += tally.backoff;
+        }
+        all
     }
 
     /// Tasks that are leased now.
@@ -171,7 +201,8 @@ impl JobTable {
                 (false, 0) => State::Ready,
                 (false, left) => State::Waiting { left },
             };
-            table.progress.kinds[kind(&task)].1.total += 1;
+            let tally = &mut table.progress.kinds[kind(&task)].1;
+            (tally.total, tally.waiting) = (tally.total + 1, tally.waiting + 1);
             table.unended += 1;
             table.entries.push(Entry { task, state: State::Waiting { left }, epoch: 0, tries: 0, before });
             table.set(index, state);
@@ -195,10 +226,7 @@ impl JobTable {
             (State::Leased { deadline: at, .. } | State::Backoff { until: at }, _) => {
                 self.due.remove(&(*at, index));
             }
-            (State::Done { cost: Some(cost) }, _) => {
-                self.progress.cost.bytes_read -= cost.bytes_read;
-                self.progress.cost.bytes_written -= cost.bytes_written;
-            }
+            (State::Done { cost: Some(cost) }, _) => self.progress.cost -= *cost,
             _ => {}
         }
         match &state {
@@ -206,10 +234,7 @@ impl JobTable {
             State::Leased { deadline: at, .. } | State::Backoff { until: at } => {
                 self.due.insert((*at, index));
             }
-            State::Done { cost: Some(cost) } => {
-                self.progress.cost.bytes_read += cost.bytes_read;
-                self.progress.cost.bytes_written += cost.bytes_written;
-            }
+            State::Done { cost: Some(cost) } => self.progress.cost += *cost,
             _ => {}
         }
         match (old.has_ended(), state.has_ended()) {
@@ -218,6 +243,11 @@ impl JobTable {
             _ => {}
         }
         *old = state;
+    }
+
+    /// Takes over what has befallen the job before it was planned again.
+    pub(super) const fn go_on_from(&mut self, before: &Self) {
+        self.progress.setbacks = before.progress.setbacks;
     }
 
     /// How the job's tasks have ended, once they have.
@@ -302,7 +332,10 @@ impl JobTable {
                 self.entries[index].tries -= 1;
                 self.set(index, State::Ready);
             }
-            Outcome::InputsLost(_) if self.entries[index].tries < self.settings.tries => self.set(index, State::Ready),
+            Outcome::InputsLost(_) if self.entries[index].tries < self.settings.tries => {
+                self.progress.setbacks.retried += 1;
+                self.set(index, State::Ready);
+            }
             Outcome::InputsLost(_) => {
                 let reason = "what it reads is lost again and again: check the store's disk".to_owned();
                 self.end(index, State::Failed(Failure { kind: FailureKind::Permanent, reason, scene: None }));
@@ -336,6 +369,7 @@ impl JobTable {
             FailureKind::Fatal => self.ended = Some(Ended::Fatal(failure)),
             FailureKind::Retryable if tries < self.settings.tries => {
                 let wait = self.settings.backoff * 2u32.saturating_pow(tries.saturating_sub(1));
+                self.progress.setbacks.retried += 1;
                 self.set(index, State::Backoff { until: now + wait });
             }
             _ => self.end(index, State::Failed(failure)),
@@ -350,6 +384,7 @@ impl JobTable {
                 State::Failed(failure) => Some((self.entries[index].task.id.clone(), failure.clone())),
                 _ => None,
             };
+            self.progress.setbacks.set_aside += u64::from(failure.is_some());
             self.set(index, state);
             for after in self.entries[index].before.clone() {
                 let State::Waiting { left } = self.entries[after].state else { continue };
@@ -382,9 +417,10 @@ impl JobTable {
         false
     }
 
-    pub(super) fn tick(&mut self, now: Now) {
+    pub(super) fn tick(&mut self, now: Now) -> Vec<Expired> {
+        let mut expired = Vec::new();
         if self.ended.is_some() {
-            return;
+            return expired;
         }
         while let Some((_, index)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
             let entry = &self.entries[index];
@@ -393,8 +429,10 @@ impl JobTable {
                 self.set(index, State::Ready);
                 continue;
             };
-            tracing::warn!(task = %entry.task.id, worker, "a lease expired");
-            self.ready.forget(&worker.clone());
+            let lost = Expired { task: entry.task.id.clone(), worker: worker.clone(), epoch: entry.epoch };
+            self.ready.forget(&lost.worker);
+            expired.push(lost);
+            self.progress.setbacks.expired += 1;
             if entry.tries < self.settings.tries {
                 self.set(index, State::Ready);
             } else {
@@ -402,6 +440,7 @@ impl JobTable {
                 self.end(index, State::Failed(Failure { kind: FailureKind::Retryable, reason, scene: None }));
             }
         }
+        expired
     }
 }
 

@@ -26,8 +26,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use job::{Ended, JobTable, Progress, Unknown};
-pub use state::{Settings, State, Tally};
+pub use job::{Ended, Expired, JobTable, Progress, Unknown};
+pub use state::{Setbacks, Settings, State, Tally};
 
 use mosaic::ids::Key;
 use mosaic::plan::Task;
@@ -60,8 +60,16 @@ fn turn(job: &JobTable) -> u32 {
 
 impl Table {
     /// Adds a job, or replaces one that has ended.
-    pub fn insert(&mut self, id: String, job: JobTable) {
+    pub fn insert(&mut self, id: String, mut job: JobTable) {
+        if let Some(before) = self.jobs.get(&id) {
+            job.go_on_from(before);
+        }
         self.jobs.insert(id, job);
+    }
+
+    /// All jobs.
+    pub fn jobs(&self) -> impl Iterator<Item = (&str, &JobTable)> {
+        self.jobs.iter().map(|(id, job)| (id.as_str(), job))
     }
 
     /// Whether there is no job.
@@ -119,8 +127,12 @@ impl Table {
         }
     }
 
-    /// Lets time pass: leases expire, back-offs end.
-    pub fn tick(&mut self, now: Now) {
-        self.jobs.values_mut().for_each(|job| job.tick(now));
+    /// Lets time pass: back-offs end, and leases expire: which, each with its job.
+    pub fn tick(&mut self, now: Now) -> Vec<(String, Expired)> {
+        let expired = |(id, job): (&String, &mut JobTable)| {
+            let expired = job.tick(now);
+            expired.into_iter().map(|expired| (id.clone(), expired)).collect::<Vec<_>>()
+        };
+        self.jobs.iter_mut().flat_map(expired).collect()
     }
 }

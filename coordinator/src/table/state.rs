@@ -77,6 +77,23 @@ pub struct Tally {
     pub failed: u32,
     /// Leased now.
     pub running: u32,
+    /// To be had.
+    pub ready: u32,
+    /// Waiting for other tasks.
+    pub waiting: u32,
+    /// Tried again later.
+    pub backoff: u32,
+}
+
+/// What has befallen a job's tasks, in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setbacks {
+    /// Attempts that failed and were followed by another.
+    pub retried: u64,
+    /// Leases that expired.
+    pub expired: u64,
+    /// Tasks set aside.
+    pub set_aside: u64,
 }
 
 impl Tally {
@@ -87,7 +104,10 @@ impl Tally {
             State::Done { cost: None } => Some(&mut self.reused),
             State::Failed(_) => Some(&mut self.failed),
             State::Leased { .. } => Some(&mut self.running),
-            _ => None,
+            State::Ready => Some(&mut self.ready),
+            State::Waiting { .. } => Some(&mut self.waiting),
+            State::Backoff { .. } => Some(&mut self.backoff),
+            State::Cancelled => None,
         }
     }
 }

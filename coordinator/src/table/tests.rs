@@ -315,7 +315,7 @@ fn what_is_counted_is_what_there_is() {
                 _ if held.is_empty() => {}
                 _ => {
                     let lease = held.swap_remove(usize::try_from(draw(held.len() as u64)).unwrap());
-                    let cost = Done { bytes_read: draw(100), bytes_written: draw(100) };
+                    let cost = Done { bytes_read: draw(100), bytes_written: draw(100), ..Done::default() };
                     let lost = vec![key_of(&tasks()[0]).unwrap()];
                     match draw(6) {
                         0 => drop(bench.report(&lease, failure(FailureKind::Retryable))),

@@ -7,12 +7,15 @@ use mosaic::ids::Key;
 use mosaic::partial::{Middles, Partial};
 use mosaic::plan::{PartialPlan, SubTilePlan, TileShard};
 use proto::work::Done;
+use tracing::field::Empty;
 
 use super::aside::not_a_pile;
 use super::fold::Needs;
+use super::stopwatch::Stopwatch;
 use super::subtile::{header, shape};
 use super::{Cancel, Executor, TaskError};
 use crate::codec::encode_composite;
+use crate::read::Counters;
 
 /// A partial that is being read.
 struct Opened {
@@ -49,6 +52,7 @@ impl Executor {
         let depth = shard.scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let chunk = Needs::of(shape.width * shape.rows_per_chunk, shape.width, shape.bands.len(), depth);
         let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth));
+        let watch = Stopwatch::start();
         let partials = self.open_partials(&planned.partials)?;
         let mut scenes = shape.clone();
         partials.iter().for_each(|partial| scenes.merge_scenes(&partial.header));
@@ -57,18 +61,23 @@ impl Executor {
         let mut merge = Merge { shape: &shape, partials, buffers };
         let path = self.store.called(Kind::Composite, key);
         let mut core_bytes = 0;
-        let bytes = self.store.write(Kind::Composite, key, header, |composites| {
-            let put = |middles: &Middles| {
-                cancel.check()?;
-                let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
-                Ok(composites.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?)
-            };
-            match self.find_core(&mut merge.partials) {
-                Some(core) => self.add_to(&core, &mut merge, put),
-                None => self.merge_to_core(&mut merge, put).map(|bytes| core_bytes = bytes),
-            }
+        let span = tracing::info_span!("merge", partials = planned.partials.len(), bytes = Empty).entered();
+        let bytes = watch.writing(|| {
+            self.store.write(Kind::Composite, key, header, |composites| {
+                let put = |middles: &Middles| {
+                    cancel.check()?;
+                    let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
+                    let rows = encode_composite(&rows);
+                    Ok(watch.writing(|| composites.frame(&rows)).map_err(|e| StoreError::io(&path, e))?)
+                };
+                watch.working(|| match self.find_core(&mut merge.partials) {
+                    Some(core) => self.add_to(&core, &mut merge, put),
+                    None => self.merge_to_core(&mut merge, put).map(|bytes| core_bytes = bytes),
+                })
+            })
         })?;
-        Ok(Done { bytes_read: 0, bytes_written: bytes + core_bytes })
+        span.record("bytes", bytes + core_bytes);
+        Ok(watch.done(Counters::default(), bytes + core_bytes))
     }
 
     /// Merges all partials, and keeps their core for the slice that comes next: the core's bytes.

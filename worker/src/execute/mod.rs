@@ -16,6 +16,7 @@ mod fold;
 mod merged;
 mod mosaic_tile;
 mod quicklook;
+mod stopwatch;
 mod subtile;
 
 pub use error::TaskError;

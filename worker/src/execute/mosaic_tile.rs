@@ -14,10 +14,13 @@ use mosaic::projection::Projection;
 use mosaic::request::Dtype;
 use proto::work::Done;
 use rayon::prelude::*;
+use tracing::field::Empty;
 
 use super::composites::Inputs;
+use super::stopwatch::Stopwatch;
 use super::{Cancel, Executor, TaskError};
 use crate::project::{self, Operation};
+use crate::read::Counters;
 use crate::write::{self, BLOCK, BandSpec, CogWriter, Level, Overviews};
 
 /// Composites that are worth keeping: a row of a tile's, and those around an output block.
@@ -37,6 +40,7 @@ impl Executor {
         let tile = outputs.tiles.get(output).ok_or_else(none)?;
         let needs = Needs::of(outputs, tile);
         let reserved = self.memory.reserve(needs.least(), needs.most(self.pool.current_num_threads()));
+        let watch = Stopwatch::start();
         let (threads, bound) = needs.divide(reserved.bytes(), self.pool.current_num_threads());
         let inputs = Inputs::new(self, tile, missing, bound);
         let projection = projection(outputs, tile)?;
@@ -44,7 +48,10 @@ impl Executor {
         let scratch = self.store.scratch()?;
         let writers = self.pool.install(|| writers(scratch.path(), outputs, tile))?;
         let observations = Mutex::new(BTreeMap::new());
+        let assemble = tracing::info_span!("assemble", inputs = tile.inputs.len(), threads);
         write::fill(&writers, (tile.grid.width, tile.grid.height), (&self.pool, threads), |window| {
+            // What is told of a block is told of this tile, whatever thread it is on.
+            let _within = assemble.enter();
             cancel.check()?;
             let block = assembler.block(window, &inputs).map_err(|error| match error {
                 AssembleError::Composite(error) => error,
@@ -53,12 +60,18 @@ impl Executor {
             tally(&block, &observations);
             Ok::<_, TaskError>(block.bands.into_iter().chain([Plane::U16(block.counts)]).collect())
         })?;
+        drop(assemble);
         let observations = observations.into_inner().unwrap_or_else(PoisonError::into_inner);
         let meta = TileMeta { observations, contributors: inputs.into_contributors() };
-        let names =
-            self.pool.install(|| writers.into_par_iter().map(CogWriter::finish).collect::<Result<Vec<_>, _>>())?;
-        let kept = self.store.keep(Kind::Mosaic, key, scratch, &names, meta)?;
-        Ok(Done { bytes_read: 0, bytes_written: kept.files.iter().map(|file| file.size).sum() })
+        let write = tracing::info_span!("write", bytes = Empty).entered();
+        let kept = watch.writing(|| {
+            let finish = || writers.into_par_iter().map(CogWriter::finish).collect::<Result<Vec<_>, _>>();
+            let names = self.pool.install(finish)?;
+            Ok::<_, TaskError>(self.store.keep(Kind::Mosaic, key, scratch, &names, meta)?)
+        })?;
+        let bytes_written = kept.files.iter().map(|file| file.size).sum();
+        write.record("bytes", bytes_written);
+        Ok(watch.done(Counters::default(), bytes_written))
     }
 }
 

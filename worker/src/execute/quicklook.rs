@@ -11,9 +11,10 @@ use mosaic::plan::{OutputTile, Outputs, QUICKLOOK};
 use proto::work::Done;
 use rayon::prelude::*;
 
+use super::stopwatch::Stopwatch;
 use super::{Executor, TaskError};
 use crate::project;
-use crate::read::cause;
+use crate::read::{Counters, cause};
 use crate::write::{WriteError, write_png};
 
 /// Longer side at most, in pixels.
@@ -32,6 +33,7 @@ struct Reduced {
 impl Executor {
     /// Draws the mosaic.
     pub(super) fn quicklook(&self, key: &Key, outputs: &Outputs, tiles: &[Key]) -> Result<Done, TaskError> {
+        let watch = Stopwatch::start();
         let made: Vec<(&OutputTile, &Key)> =
             outputs.tiles.iter().zip(tiles).filter(|(_, key)| self.store.has(Kind::Mosaic, key)).collect();
         let canvas = canvas(&made.iter().map(|(tile, _)| *tile).collect::<Vec<_>>())?;
@@ -44,10 +46,12 @@ impl Executor {
                 paint(&canvas, &reduced, &mut rgba)
             })?;
         }
-        let scratch = self.store.scratch()?;
-        write_png(&scratch.path().join(QUICKLOOK), canvas.width, canvas.height, &rgba)?;
-        let kept = self.store.keep(Kind::Quicklook, key, scratch, &[QUICKLOOK.to_owned()], ())?;
-        Ok(Done { bytes_read: 0, bytes_written: kept.files.iter().map(|file| file.size).sum() })
+        let kept = watch.writing(|| {
+            let scratch = self.store.scratch()?;
+            write_png(&scratch.path().join(QUICKLOOK), canvas.width, canvas.height, &rgba)?;
+            Ok::<_, TaskError>(self.store.keep(Kind::Quicklook, key, scratch, &[QUICKLOOK.to_owned()], ())?)
+        })?;
+        Ok(watch.done(Counters::default(), kept.files.iter().map(|file| file.size).sum()))
     }
 }
 

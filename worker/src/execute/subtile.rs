@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use artifacts::{Kind, StoreError};
 use mosaic::composite::{Composite, CompositeHeader};
 use mosaic::ids::Key;
-use mosaic::partial::{Partial, rows_per_chunk};
+use mosaic::partial::{Middles, Partial, rows_per_chunk};
 use mosaic::plan::{SceneInput, SubTilePlan, TileShard};
 use proto::work::Done;
+use tracing::field::Empty;
 
 use super::fold::{Fold, Needs};
+use super::stopwatch::Stopwatch;
 use super::{Cancel, Executor, TaskError};
 use crate::codec::encode_composite;
 use crate::read::{Observer, Opener, SceneError};
@@ -26,11 +28,13 @@ impl Executor {
     ) -> Result<Done, TaskError> {
         let planned = planned(shard, subtile)?;
         let scenes: Vec<_> = shard.scenes_of(Some(slice)).collect();
-        self.folded(shard, planned, &scenes, cancel, |fold| {
+        self.folded(shard, planned, &scenes, cancel, |fold, watch| {
             let header = fold.header();
             self.store.write(Kind::Partial, key, header, |writer| {
                 let path = self.store.called(Kind::Partial, key);
-                fold.piles(|pile| Ok(writer.frame(pile).map_err(|e| StoreError::io(&path, e))?))
+                let mut frame =
+                    |pile: &[u8]| watch.writing(|| writer.frame(pile)).map_err(|e| StoreError::io(&path, e));
+                watch.working(|| fold.piles(|pile| Ok(frame(pile)?)))
             })
         })
     }
@@ -48,14 +52,17 @@ impl Executor {
             return self.merged(key, shard, planned, cancel);
         }
         let scenes: Vec<_> = shard.scenes_of(None).collect();
-        self.folded(shard, planned, &scenes, cancel, |fold| {
+        self.folded(shard, planned, &scenes, cancel, |fold, watch| {
             let header = header(shard, fold.header(), fold.scenes().clone());
             self.store.write(Kind::Composite, key, header, |writer| {
                 let path = self.store.called(Kind::Composite, key);
-                fold.middles(|middles| {
+                let mut frame =
+                    |rows: &[u8]| watch.writing(|| writer.frame(rows)).map_err(|e| StoreError::io(&path, e));
+                let finish = |middles: &Middles| {
                     let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
-                    Ok(writer.frame(&encode_composite(&rows)).map_err(|e| StoreError::io(&path, e))?)
-                })
+                    Ok(frame(&encode_composite(&rows))?)
+                };
+                watch.working(|| fold.middles(finish))
             })
         })
     }
@@ -67,20 +74,23 @@ impl Executor {
         planned: &SubTilePlan,
         scenes: &[&SceneInput],
         cancel: &Cancel,
-        keep: impl FnOnce(&Fold<'_>) -> Result<u64, TaskError>,
+        keep: impl FnOnce(&Fold<'_>, &Stopwatch) -> Result<u64, TaskError>,
     ) -> Result<Done, TaskError> {
         let window = shard.grid.windowed(&planned.at.window);
         let header = shape(shard, planned);
         let depth = scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let needs = Needs::of(window.width * window.height, window.width, header.bands.len(), depth);
         let reserved = self.memory.reserve(needs.least(), needs.most(depth));
+        let watch = Stopwatch::start();
         let mut opener = Opener::new(&self.headers);
         let mut observer = Observer::new(&mut opener, &shard.recipe, window)
             .map_err(|error| SceneError { scene: shard.tile.to_string(), error })?;
         let mut fold = Fold::new(&self.store, header, reserved.bytes().saturating_sub(needs.fixed));
         fold.read(&mut observer, scenes, cancel)?;
-        let bytes_written = keep(&fold)?;
-        Ok(Done { bytes_read: observer.bytes_read(), bytes_written })
+        let write = tracing::info_span!("write", bytes = Empty).entered();
+        let bytes_written = watch.writing(|| keep(&fold, &watch))?;
+        write.record("bytes", bytes_written);
+        Ok(watch.done(observer.counters(), bytes_written))
     }
 
     /// What an input that cannot be read means: one that is missing or corrupt is discarded and made again.

@@ -10,6 +10,7 @@
 //! pixel's centre, `plane` brings the blocks that hold a wanted pixel onto the working grid, and `observe` makes an
 //! observation of a datatake's granules: score first, then only what is clear.
 
+mod counters;
 mod error;
 mod gdal;
 mod layout;
@@ -18,6 +19,7 @@ mod observe;
 mod plane;
 mod tiff;
 
+pub use counters::Counters;
 pub use error::ReadError;
 pub(crate) use gdal::cause;
 pub use gdal::{GdalOpener, RasterBand};

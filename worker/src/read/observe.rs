@@ -11,11 +11,13 @@ use mosaic::grid::PixelGrid;
 use mosaic::mask::Threshold;
 use mosaic::plan::{Recipe, SceneInput, SourceFile};
 use mosaic::projection::Projection;
+use tracing::field::Empty;
 
 use super::ReadError;
+use super::counters::{Counters, timed};
 use super::layout::{Fetched, Layout, Open, Raster, Row, Sample};
 use super::lookup::Lookup;
-use super::plane::{Placement, wanted_blocks};
+use super::plane::{Placement, blocks_under, wanted_blocks};
 use crate::project;
 
 /// A scene that could not be read.
@@ -46,7 +48,9 @@ pub struct Observer<'a> {
     projection: Arc<dyn Projection>,
     lookups: HashMap<Geometry, Arc<Lookup>>,
     fetched: Fetched,
-    bytes_read: u64,
+    counters: Counters,
+    /// Blocks under the window of all bands of the scene that was opened last, and scenes that were not opened.
+    unopened: (u64, u64),
 }
 
 impl<'a> Observer<'a> {
@@ -63,14 +67,16 @@ impl<'a> Observer<'a> {
             projection,
             lookups: HashMap::new(),
             fetched: Fetched::default(),
-            bytes_read: 0,
+            counters: Counters::default(),
+            unopened: (0, 0),
         })
     }
 
-    /// Stored bytes of all blocks read so far.
+    /// What was read so far.
     #[must_use]
-    pub const fn bytes_read(&self) -> u64 {
-        self.bytes_read
+    pub const fn counters(&self) -> Counters {
+        let (blocks, scenes) = self.unopened;
+        Counters { skipped: self.counters.skipped + blocks * scenes, ..self.counters }
     }
 
     /// Pixels of the window.
@@ -84,12 +90,29 @@ impl<'a> Observer<'a> {
     /// # Errors
     /// Where a raster of it cannot be read.
     pub fn observe(&mut self, scene: &SceneInput) -> Result<Option<Observation>, SceneError> {
-        self.read(scene).map_err(|error| SceneError { scene: scene.system_index.to_string(), error })
+        let span = tracing::info_span!(
+            "read",
+            scene = %scene.system_index,
+            bytes = Empty,
+            blocks_read = Empty,
+            blocks_skipped = Empty,
+            decode_us = Empty,
+            is_clear = Empty,
+            otel.status_code = Empty,
+            otel.status_description = Empty,
+        );
+        let before = self.counters();
+        let read = span.in_scope(|| self.read(scene));
+        if !span.is_disabled() {
+            tell(&span, self.counters() - before, &read);
+        }
+        read.map_err(|error| SceneError { scene: scene.system_index.to_string(), error })
     }
 
     fn read(&mut self, scene: &SceneInput) -> Result<Option<Observation>, ReadError> {
         let mut clear = self.clear(&scene.score)?;
         if !clear.any() {
+            self.unopened.1 += 1;
             return Ok(None);
         }
         let mut bands = scene.bands.iter().map(|file| self.open_band(file)).collect::<Result<Vec<_>, _>>()?;
@@ -97,13 +120,18 @@ impl<'a> Observer<'a> {
             let blocks = wanted_blocks(lookup, raster.layout(), &clear, self.window.width);
             raster.expect(&blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>());
         }
+        self.unopened.0 = bands.iter().map(|(raster, lookup)| blocks_under(lookup, raster.layout())).sum();
+        // Taken off again as they are read.
+        self.counters.skipped += self.unopened.0;
         let mut values = Vec::with_capacity(bands.len());
         for (mut raster, lookup) in bands {
             if !clear.any() {
                 return Ok(None);
             }
+            let before = self.counters.blocks;
             let mut plane = vec![0; self.pixels()];
             let data = self.read_band(raster.as_mut(), &lookup, &clear, &mut plane)?;
+            self.counters.skipped = self.counters.skipped.saturating_sub(self.counters.blocks - before);
             clear.and(&data);
             mosaic::mask::harmonise(&mut plane, scene.offset);
             values.push(plane);
@@ -186,11 +214,13 @@ impl<'a> Observer<'a> {
         for (block, taker) in wanted_blocks(lookup, raster.layout(), wanted, width) {
             let rect = raster.layout().rect(block);
             let placement = Placement::new(lookup, &taker, rect, width);
-            raster.fetch(&[block], &mut self.fetched)?;
-            self.bytes_read += self.fetched.size;
+            timed(&mut self.counters.fetching, || raster.fetch(&[block], &mut self.fetched))?;
+            self.counters.bytes += self.fetched.size;
+            self.counters.blocks += 1;
             let valid = raster.validity(block)?;
             let valid = |y: usize| valid.as_ref().map(|valid| &valid[y * rect.2..][..rect.2]);
-            raster.decode(&self.fetched, block, placement.rows(), &mut |y, row| each(y, row, valid(y), &placement))?;
+            let mut each = |y: usize, row: Row<'_>| each(y, row, valid(y), &placement);
+            timed(&mut self.counters.decoding, || raster.decode(&self.fetched, block, placement.rows(), &mut each))?;
         }
         Ok(())
     }
@@ -211,4 +241,14 @@ impl<'a> Observer<'a> {
         self.lookups.insert(geometry, Arc::clone(&lookup));
         Ok(lookup)
     }
+}
+
+/// What a scene's span says of its reading.
+fn tell(span: &tracing::Span, took: Counters, read: &Result<Option<Observation>, ReadError>) {
+    span.record("bytes", took.bytes).record("blocks_read", took.blocks).record("blocks_skipped", took.skipped);
+    span.record("decode_us", u64::try_from(took.decoding.as_micros()).unwrap_or(u64::MAX));
+    match read {
+        Ok(observation) => span.record("is_clear", observation.is_some()),
+        Err(error) => span.record("otel.status_code", "ERROR").record("otel.status_description", error.to_string()),
+    };
 }

@@ -57,6 +57,33 @@ pub fn wanted_blocks(lookup: &Lookup, source: &Layout, wanted: &Bits, width: usi
     }
 }
 
+/// One pixel of so many is looked at where all of them would take long; a prime, to wander over the columns.
+const SOME: usize = 61;
+
+/// How many blocks of a source lie under the working window. Of a source that is not aligned, about how many: those of
+/// the rectangle around some of its pixels.
+#[must_use]
+pub fn blocks_under(lookup: &Lookup, source: &Layout) -> u64 {
+    let (bw, bh) = source.block;
+    match lookup {
+        Lookup::Aligned { columns, rows } => across(columns.iter(), bw) * across(rows.iter(), bh),
+        Lookup::Scattered { pixels } => {
+            let some = || pixels.iter().step_by(SOME);
+            across(some().map(|(column, _)| column), bw) * across(some().map(|(_, row)| row), bh)
+        }
+    }
+}
+
+/// How many blocks there are from the first source index to the last.
+fn across<'a>(sources: impl Iterator<Item = &'a u32>, block: usize) -> u64 {
+    let inside = sources.filter(|source| **source != OUTSIDE);
+    let ends = inside.fold(None, |ends: Option<(u32, u32)>, source| {
+        let (first, last) = ends.unwrap_or((*source, *source));
+        Some((first.min(*source), last.max(*source)))
+    });
+    ends.map_or(0, |(first, last)| (last as usize / block - first as usize / block + 1) as u64)
+}
+
 /// Runs of working indices whose source index lies in one block: the block's index and the run.
 fn runs(sources: &[u32], block: usize) -> Vec<(usize, Range<usize>)> {
     let mut runs: Vec<(usize, Range<usize>)> = Vec::new();
@@ -218,5 +245,6 @@ mod tests {
         assert_eq!(blocks, expected);
         let rows = |at: usize| Placement::new(&lookup, &blocks[at].1, layout.rect(blocks[at].0), 8).rows();
         assert_eq!((rows(0), rows(1)), (1..3, 3..4));
+        assert_eq!(blocks_under(&lookup, &layout), 4, "of which two are not wanted");
     }
 }
