@@ -10,8 +10,11 @@ RIVALS ?= ../shared/bench
 WORKLOADS ?= $(TARGET)/side_by_side/workloads
 ROUNDS ?=
 BENCH ?=
+# The fault suite: how many schedules, and the seed of the first.
+SEEDS ?= 30
+FIRST ?= 1
 
-.PHONY: help demo build test bench stac lint bootstrap clean
+.PHONY: help demo build test faults bench stac lint bootstrap clean
 
 help: ## Lists what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +35,9 @@ demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with 
 test: bootstrap ## Runs every test
 	cargo test --workspace --locked
 	/usr/bin/python3 -B -m unittest discover --quiet --start-directory benches/side_by_side
+
+faults: bootstrap ## Plays schedules of faults on real clusters (SEEDS=30, FIRST=1; half a minute each)
+	cargo run --locked --quiet -p tests --example faults -- --seeds $(SEEDS) --first $(FIRST)
 
 bench: build ## Measures side by side with the rivals, where they are (hours; BENCH=--quick: does it work?)
 	@/usr/bin/python3 -B benches/side_by_side/bench.py --binary $(BIN) --rivals $(RIVALS) --workloads $(WORKLOADS) \

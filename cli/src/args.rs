@@ -136,6 +136,9 @@ pub struct CoordinatorArgs {
     /// Another address, on which gRPC health is answered and nothing else, in plain text: Kubernetes' probes speak no TLS.
     #[arg(long, value_name = "ADDR")]
     pub health: Option<SocketAddr>,
+    /// Seconds after which the tasks of a worker that says nothing are given to others.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(3..=3600))]
+    pub lease: u16,
     /// Address to serve metrics on for Prometheus, at /metrics [default: none].
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,

@@ -40,7 +40,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let stopped = stop_when_told();
         let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
-        let settings = Settings::default();
+        let settings = Settings { lease: Duration::from_secs(args.lease.into()), ..Settings::default() };
         let (survey, traced_tasks) = (Arc::new(Library), args.traced.tasks);
         let components = Components { store, access, survey, settings, state, role, traced_tasks };
         let driver = Driver::start(components).await;

@@ -165,6 +165,15 @@ def year(folder):
     archive.request({"bbox": [15.6, 45.8, 16.0, 46.2]}, grid={"crs": "native", "resolution": 60})
 
 
+def many(folder):
+    """Two tiles, 20 dates, each a slice of its own: twelve sub-tiles, hundreds of small tasks."""
+    archive = Archive(folder)
+    for start in dates(20, step=17):
+        archive.scene("33TWL", start, (18000, 27720, 72000, 6000), resolution=60, score="byte")
+        archive.scene("33TWM", start, (18000, 89160, 72000, 6000), resolution=60, score="byte")
+    archive.request({"bbox": [15.25, 45.65, 16.1, 46.2]}, grid={"crs": "native", "resolution": 30}, slice="P1D")
+
+
 def deep(folder):
     """One whole sub-tile of 1024 x 1024 pixels, 24 dates: more than a small memory budget holds."""
     archive = Archive(folder)
@@ -285,7 +294,7 @@ def mixed(folder):
     archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
 
 
-WORLDS = (few, mixed, year, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
+WORLDS = (few, mixed, year, many, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
           lacking)
 
 

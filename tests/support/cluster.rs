@@ -2,58 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use crate::{Run, binary, command};
+use crate::{Process, Run, binary, command};
 
-/// How long a process may take to do what it was told.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A process that is not to outlive its test.
-pub struct Process(Child);
-
-impl Process {
-    /// Starts `clearmosaic ARGS`; its results are the test's to read.
-    fn start(args: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        command.args(args).env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::null());
-        Self(command.spawn().expect("clearmosaic starts"))
-    }
-
-    /// Kills it, so that it can do nothing more.
-    pub fn kill(&mut self) {
-        self.0.kill().expect("it is a child of this process");
-        self.0.wait().expect("it is gone");
-    }
-
-    /// Sends it a signal by name.
-    pub fn signal(&self, name: &str) {
-        let kill = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
-        assert!(kill.expect("kill runs").success(), "{name}");
-    }
-
-    /// Waits for its end.
-    ///
-    /// # Panics
-    /// Where that does not come.
-    pub fn ended(&mut self) -> ExitStatus {
-        let since = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().expect("it is a child of this process") {
-                return status;
-            }
-            assert!(since.elapsed() < PATIENCE, "it does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// `clearmosaic ARGS`, its results the test's to read.
+fn start(args: &[&str]) -> Process {
+    let mut command = Command::new(binary());
+    command.args(args).env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::null());
+    Process::spawn(&mut command).expect("clearmosaic starts")
 }
 
 /// A coordinator that listens on a port of its own.
@@ -81,9 +38,9 @@ impl Coordinator {
     #[must_use]
     pub fn with(at: &str, store: &Path, options: &[&str]) -> Self {
         let store = store.to_string_lossy();
-        let mut process = Process::start(&[&["coordinator", "--listen", at, "--store", &store], options].concat());
+        let mut process = start(&[&["coordinator", "--listen", at, "--store", &store], options].concat());
         let mut line = String::new();
-        let stdout = process.0.stdout.take().expect("it is piped");
+        let stdout = process.stdout().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it tells where it listens");
         assert!(line.starts_with("http://"), "it tells where it listens: {line}");
         Self { process, url: line.trim_end().to_owned() }
@@ -98,7 +55,7 @@ impl Coordinator {
     /// A worker of it.
     #[must_use]
     pub fn worker(&self, args: &[&str]) -> Process {
-        Process::start(&[&["worker", "--coordinator", &self.url], args].concat())
+        start(&[&["worker", "--coordinator", &self.url], args].concat())
     }
 
     /// Runs a command that asks it, to its end.

@@ -1,58 +1,129 @@
-//! A real etcd of one member, killed when it is dropped.
+//! A real etcd on loopback, of one member or several, killed when it is dropped.
 
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// An etcd that listens on loopback.
+use crate::Process;
+
+/// How long a member may take to listen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An etcd.
 pub struct Etcd {
-    process: Child,
-    /// Where clients reach it.
+    members: Vec<Member>,
+    /// Where clients reach it: URLs, with commas between.
     pub url: String,
+}
+
+struct Member {
+    process: Option<Process>,
+    args: Vec<String>,
+    /// `127.0.0.1:2379`
+    address: String,
     _data: TempDir,
 }
 
 impl Etcd {
-    /// Starts one; none, said loudly, where it is not installed.
+    /// Starts one of a single member; none, said loudly, where it is not installed.
     ///
     /// # Panics
     /// Where it does not come to answer.
     #[must_use]
     pub fn start() -> Option<Self> {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        let [client, peer] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
-        let mut command = Command::new("etcd");
-        command.arg("--data-dir").arg(data.path()).args(["--log-level", "error"]);
-        command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
-        command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
-        command.args(["--initial-cluster", &format!("default={peer}")]);
-        let Ok(process) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+        Self::cluster(1)
+    }
+
+    /// Starts one of so many members; none, said loudly, where it is not installed.
+    ///
+    /// # Panics
+    /// Where it does not come to answer.
+    #[must_use]
+    pub fn cluster(size: usize) -> Option<Self> {
+        if Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("SKIPPED: etcd is not installed");
             return None;
-        };
-        let etcd = Self { process, url: client, _data: data };
-        let address = etcd.url.trim_start_matches("http://");
-        for _ in 0..600 {
-            if std::net::TcpStream::connect(address).is_ok() {
-                return Some(etcd);
-            }
+        }
+        let addresses = free_addresses(2 * size);
+        let (clients, peers) = addresses.split_at(size);
+        let initial: Vec<String> = peers.iter().enumerate().map(|(n, peer)| format!("m{n}=http://{peer}")).collect();
+        let initial = initial.join(",");
+        let member = |n: usize| Member::new(n, &clients[n], &peers[n], &initial);
+        let urls: Vec<String> = clients.iter().map(|address| format!("http://{address}")).collect();
+        let mut etcd = Self { members: (0..size).map(member).collect(), url: urls.join(",") };
+        (0..size).for_each(|n| etcd.members[n].start());
+        etcd.members.iter().for_each(Member::wait);
+        Some(etcd)
+    }
+
+    /// How many members it has.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Where a member listens for clients, `127.0.0.1:2379`.
+    #[must_use]
+    pub fn address(&self, member: usize) -> &str {
+        &self.members[member].address
+    }
+
+    /// SIGKILL to a member; whether it ran until then.
+    pub fn kill(&mut self, member: usize) -> bool {
+        self.members[member].process.take().is_some_and(|mut process| process.kill())
+    }
+
+    /// Starts a member that was killed, with what it had written.
+    pub fn restart(&mut self, member: usize) {
+        self.members[member].start();
+    }
+
+    /// Sends a member that runs a signal.
+    pub fn signal(&self, member: usize, name: &str) {
+        self.members[member].process.iter().for_each(|process| process.signal(name));
+    }
+}
+
+impl Member {
+    fn new(number: usize, client: &str, peer: &str, initial: &str) -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let (client_url, peer_url) = (format!("http://{client}"), format!("http://{peer}"));
+        let name = format!("m{number}");
+        let dir = data.path().to_string_lossy();
+        let args = [
+            ["--name", &name],
+            ["--data-dir", &dir],
+            ["--log-level", "error"],
+            ["--listen-client-urls", &client_url],
+            ["--advertise-client-urls", &client_url],
+            ["--listen-peer-urls", &peer_url],
+            ["--initial-advertise-peer-urls", &peer_url],
+            ["--initial-cluster", initial],
+        ];
+        let args = args.concat().into_iter().map(str::to_owned).collect();
+        Self { process: None, args, address: client.to_owned(), _data: data }
+    }
+
+    fn start(&mut self) {
+        let mut command = Command::new("etcd");
+        command.args(&self.args).stdout(Stdio::null()).stderr(Stdio::null());
+        self.process = Some(Process::spawn(&mut command).expect("etcd starts"));
+    }
+
+    /// Waits until it listens.
+    fn wait(&self) {
+        let since = Instant::now();
+        while std::net::TcpStream::connect(&self.address).is_err() {
+            assert!(since.elapsed() < PATIENCE, "etcd does not answer");
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("etcd does not answer");
     }
 }
 
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A port that nobody listened on a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-    listener.local_addr().expect("it is bound").port()
+/// Addresses at which nobody listened a moment ago.
+pub(crate) fn free_addresses(count: usize) -> Vec<String> {
+    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback")).collect();
+    listeners.iter().map(|listener| listener.local_addr().expect("it is bound").to_string()).collect()
 }

@@ -2,13 +2,20 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 mod cluster;
+mod disk;
 mod etcd;
+pub mod faults;
+mod link;
+mod process;
 mod run;
 mod s3;
 mod world;
 
-pub use cluster::{Coordinator, Process};
+pub use cluster::Coordinator;
+pub use disk::SmallDisk;
 pub use etcd::Etcd;
+pub use link::{Link, Mode};
+pub use process::Process;
 pub use run::{MADE, Run, artifacts, assert_same, command, rasters, run, run_command};
 pub use s3::{BUCKET, S3};
 pub use world::{World, json};
@@ -23,11 +30,14 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent")
 }
 
-/// The `clearmosaic` binary of this build, built if it is not there.
+/// The `clearmosaic` binary of this build, built if it is not there; or another one that `CLEARMOSAIC_BINARY` names.
 #[must_use]
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(other) = std::env::var_os("CLEARMOSAIC_BINARY") {
+            return other.into();
+        }
         // target/<profile>/deps/<test> lies beside target/<profile>/clearmosaic.
         let test = std::env::current_exe().expect("a test has a path");
         let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");

@@ -3,10 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::json;
-use tests::{Run, World, run, run_command};
+use tests::{Run, SmallDisk, World, run, run_command};
 
 fn refused(ended: &Run, words: &[&str]) {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{}", ended.stderr);
@@ -43,29 +42,6 @@ fn stores_in_the_way_of_something() {
     assert!(!world.mosaic("out").exists());
 }
 
-/// A small file system, unmounted when dropped.
-struct Small(PathBuf);
-
-impl Small {
-    /// None, said loudly, where it may not be mounted.
-    fn mount(at: &Path, megabytes: u8) -> Option<Self> {
-        fs::create_dir(at).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(at).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(at.to_owned()));
-        }
-        eprintln!("SKIPPED: no file system may be mounted here");
-        None
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 /// Every file below a directory.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -75,23 +51,23 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_full_disk_under_output_and_store() {
     let world = World::new("year");
-    let Some(small) = Small::mount(&world.path("small"), 3) else { return };
+    let Some(small) = SmallDisk::mount(&world.path("small"), 3) else { return };
     for (slice, workers) in [(json!({}), "2"), (json!({"slice": "P1M"}), "1")] {
         let mut fields = slice;
-        fields["output"] = small.0.join("out").to_string_lossy().into();
+        fields["output"] = small.path().join("out").to_string_lossy().into();
         let ended = run(&world.write("request.json", &fields), &["--workers", workers]);
         refused(&ended, &["no space left", "name another --store"]);
-        assert!(!small.0.join("out/synthetic").exists(), "nothing is published");
-        fs::remove_dir_all(small.0.join("out")).unwrap();
+        assert!(!small.path().join("out/synthetic").exists(), "nothing is published");
+        fs::remove_dir_all(small.path().join("out")).unwrap();
     }
 }
 
 #[test]
 fn a_full_disk_under_the_output_alone() {
     let world = World::new("year");
-    let Some(small) = Small::mount(&world.path("small"), 1) else { return };
+    let Some(small) = SmallDisk::mount(&world.path("small"), 1) else { return };
     let store = world.path("store").to_string_lossy().into_owned();
-    let output = small.0.join("out");
+    let output = small.path().join("out");
     let request = world.write("request.json", &json!({"output": output.to_string_lossy()}));
     refused(&run(&request, &["--store", &store]), &["`output`", "no space left", "name another output"]);
     assert!(!output.join("synthetic").exists(), "nothing is published");
@@ -104,12 +80,12 @@ fn a_full_disk_under_the_output_alone() {
 #[test]
 fn a_disk_without_any_room() {
     let world = World::new("few");
-    let Some(small) = Small::mount(&world.path("small"), 3) else { return };
-    let fill = fs::write(small.0.join("fill"), vec![0; 4 << 20]);
+    let Some(small) = SmallDisk::mount(&world.path("small"), 3) else { return };
+    let fill = fs::write(small.path().join("fill"), vec![0; 4 << 20]);
     assert!(fill.is_err(), "3 MB hold 4 MB");
-    let request = world.write("request.json", &json!({"output": small.0.join("out").to_string_lossy()}));
+    let request = world.write("request.json", &json!({"output": small.path().join("out").to_string_lossy()}));
     refused(&run(&request, &[]), &["`output`", "no space left"]);
     let command =
-        run_command(&world.write("request.json", &json!({"output": "out"})), &["--store"]).arg(&small.0).output();
+        run_command(&world.write("request.json", &json!({"output": "out"})), &["--store"]).arg(small.path()).output();
     assert_eq!(command.unwrap().status.code(), Some(2));
 }

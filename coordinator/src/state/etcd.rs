@@ -63,7 +63,14 @@ impl Etcd {
             .with_keep_alive_while_idle(true);
         let mut client = answered(Client::connect(endpoints, Some(options))).await?;
         // Connections are made when they are needed: the first question shows whether anybody is there.
-        answered(client.get(PREFIX, None)).await?;
+        let since = Instant::now();
+        while let Err(error) = answered(client.get(PREFIX, None)).await {
+            // One member may be away: another is asked next.
+            if since.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            sleep(PAUSE).await;
+        }
         let etcd = Arc::new(Self { client, leading: watch::Sender::new(None) });
         let (role, told) = watch::channel(Role::Follower { leader: None });
         tokio::spawn(Arc::clone(&etcd).take_part(advertise, role, stop));
