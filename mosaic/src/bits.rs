@@ -237,6 +237,28 @@ impl BitView<'_> {
         if left < 64 { bits & low_bits(left) } else { bits }
     }
 
+    /// The words `i..i + N`, each as [`BitView::word`] has it.
+    #[must_use]
+    #[inline(always)]
+    pub fn words_at<const N: usize>(&self, i: usize) -> [u64; N] {
+        let shift = self.start % 64;
+        let stored = self.stored(i);
+        match (stored.first_chunk::<N>(), stored.get(N)) {
+            (Some(words), _) if shift == 0 && 64 * (i + N) <= self.len => *words,
+            (Some(words), Some(after)) if shift > 0 && 64 * (i + N) <= self.len => std::array::from_fn(|n| {
+                let next = words.get(n + 1).unwrap_or(after);
+                words[n] >> shift | next << (64 - shift)
+            }),
+            _ => std::array::from_fn(|n| self.word(i + n)),
+        }
+    }
+
+    /// The words that hold the view's pixels from `64 * i` on, as they are stored: shifted, and past its end.
+    #[inline(always)]
+    pub(crate) fn stored(&self, i: usize) -> &[u64] {
+        self.words.get(self.start / 64 + i..).unwrap_or(&[])
+    }
+
     /// The view's words, 64 pixels each, the last one zero past its end.
     pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.len.div_ceil(64)).map(|i| self.word(i))
@@ -266,5 +288,22 @@ impl Iterator for OnesOf {
         let bit = self.0.trailing_zeros() as usize;
         self.0 &= self.0.checked_sub(1)?;
         Some(bit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Several words at once are those that are had one by one: shifted or not, in the midst and past the end.
+    #[test]
+    fn words_at_once() {
+        let bits = Bits::from_pixels(&(0..1000_u32).collect::<Vec<_>>(), |pixel| pixel * pixel % 7 < 3);
+        for (start, len) in [(0, 1000), (0, 640), (64, 800), (1, 999), (63, 512), (130, 300), (999, 1), (1000, 0)] {
+            let view = bits.view(start, len);
+            for i in 0..20 {
+                assert_eq!(view.words_at::<4>(i), std::array::from_fn(|n| view.word(i + n)), "{start} {len} {i}");
+            }
+        }
     }
 }

@@ -11,10 +11,11 @@
 //! least and the greatest slot: so for up to SLOTS - 2 values that are added, and for most pixels for a few more.
 
 use super::dispatch::{Job, Level};
-use super::lanes::{LANES, Row, Stack};
+use super::lanes::{LANES, Masks, Row, Stack};
 use super::merge::{self, Middles, Pile, Sink, put};
 use super::network::Ranks;
 use super::plane::{WIDE, Wide, pack, unpack};
+use super::tile::Ahead;
 use super::{BadPack, Programs};
 
 /// Ranks that a core keeps of each pixel and band; even.
@@ -110,10 +111,10 @@ impl Sink for Packer<'_> {
     }
 
     #[inline(always)]
-    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack) {
+    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack, ahead: &mut Ahead<'_>) {
         stack.even();
         let depth = stack.rows().len();
-        stack.apply(self.programs.of(depth));
+        stack.apply(self.programs.of(depth), ahead);
         let counts = Row(*self.counts.quarter(quarter));
         let mut below = Row::of(0);
         for (slot, values) in self.slots.iter_mut().enumerate() {
@@ -207,7 +208,7 @@ struct Add<'a, 'b, 'c> {
 
 impl Job for Add<'_, '_, '_> {
     #[inline(always)]
-    fn run(mut self) {
+    fn run<M: Masks>(mut self) {
         let mut stack = Stack::new(0, Ranks::Window);
         let mut programs = Programs::new(0, Ranks::Middle);
         for group in 0..self.middles.counts.len().div_ceil(WIDE) {
@@ -271,7 +272,7 @@ impl Add<'_, '_, '_> {
         }
         stack.even();
         let depth = stack.rows().len();
-        stack.apply(programs.of(depth));
+        stack.apply(programs.of(depth), &mut Ahead::default());
         bounds
     }
 }

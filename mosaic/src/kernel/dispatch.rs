@@ -1,9 +1,11 @@
 //! The same code compiled for several instruction sets, the best one that this machine has chosen at run time.
 
+use super::lanes::{Masks, Portable};
+
 /// Work that is worth compiling several times over. `run` and all that it calls must be `#[inline(always)]`: only
 /// what is inlined is compiled for the wider instructions.
 pub(super) trait Job {
-    fn run(self);
+    fn run<M: Masks>(self);
 }
 
 /// An instruction set; later ones are wider.
@@ -28,9 +30,18 @@ impl Level {
         match self {
             Self::Baseline => true,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("bmi1")
+                    && is_x86_feature_detected!("bmi2")
+                    && is_x86_feature_detected!("popcnt")
+            }
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl"),
+            Self::Avx512 => {
+                Self::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+            }
         }
     }
 
@@ -42,10 +53,10 @@ impl Level {
     /// Does the work with these instructions, or with the baseline's where this machine lacks them.
     pub(super) fn run<J: Job>(self, job: J) {
         if !self.is_available() {
-            return job.run();
+            return job.run::<Portable>();
         }
         match self {
-            Self::Baseline => job.run(),
+            Self::Baseline => job.run::<Portable>(),
             // SAFETY: the processor has just been asked.
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => unsafe { avx2(job) },
@@ -57,13 +68,13 @@ impl Level {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
 fn avx2<J: Job>(job: J) {
-    job.run();
+    job.run::<Portable>();
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt,avx512f,avx512bw,avx512vl")]
 fn avx512<J: Job>(job: J) {
-    job.run();
+    job.run::<super::lanes::Avx512>();
 }

@@ -1,13 +1,10 @@
 //! 64 pixels side by side: a stack of rows small enough for the first-level cache, filled from the layers, padded
 //! where they are masked, and put through a network.
 
-use super::Layer;
-use super::fuse::{BLOCK, Step};
-use super::network::{Kind, Ranks};
+use super::fuse::Program;
+use super::network::Ranks;
+use super::tile::{Ahead, Group, Live};
 use crate::bits::OnesOf;
-
-/// Groups ahead of which a layer's values are asked for: dozens of streams are more than the processor follows.
-const AHEAD: usize = 4;
 
 /// Pixels in a row: the bits of one mask word.
 pub(super) const LANES: usize = 64;
@@ -20,21 +17,6 @@ pub(super) struct Row(pub [u16; LANES]);
 impl Row {
     pub(super) const fn of(value: u16) -> Self {
         Self([value; LANES])
-    }
-
-    /// All ones in the lanes whose bit is set, zero elsewhere.
-    #[inline(always)]
-    pub(super) fn mask(word: u64) -> Self {
-        const BIT: [u16; 16] =
-            [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000, 0x2000, 0x4000, 0x8000];
-        let mut mask = Self::of(0);
-        for (quarter, lanes) in mask.0.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-            let bits = (word >> (16 * quarter)) as u16;
-            for (lane, bit) in lanes.iter_mut().zip(BIT) {
-                *lane = if bits & bit == bit { u16::MAX } else { 0 };
-            }
-        }
-        mask
     }
 
     /// All ones in the lanes where the count exceeds `rank`.
@@ -51,6 +33,48 @@ impl Row {
             out.0[lane] = (yes.0[lane] & mask.0[lane]) | (no.0[lane] & !mask.0[lane]);
         }
         out
+    }
+}
+
+/// How an instruction set turns a word of bits into lanes.
+pub(super) trait Masks {
+    /// All ones in the lanes whose bit is set, zero elsewhere.
+    fn mask(word: u64) -> Row;
+}
+
+/// What the compiler makes of it by itself.
+pub(super) struct Portable;
+
+impl Masks for Portable {
+    #[inline(always)]
+    fn mask(word: u64) -> Row {
+        const BIT: [u16; 16] =
+            [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x200, 0x400, 0x800, 0x1000, 0x2000, 0x4000, 0x8000];
+        let mut mask = Row::of(0);
+        for (quarter, lanes) in mask.0.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            let bits = (word >> (16 * quarter)) as u16;
+            for (lane, bit) in lanes.iter_mut().zip(BIT) {
+                *lane = if bits & bit == bit { u16::MAX } else { 0 };
+            }
+        }
+        mask
+    }
+}
+
+/// One instruction for 32 lanes, which compilers do not find: for what runs where AVX-512BW is.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Avx512;
+
+#[cfg(target_arch = "x86_64")]
+impl Masks for Avx512 {
+    #[inline(always)]
+    fn mask(word: u64) -> Row {
+        use std::arch::x86_64::{__m512i, _mm512_movm_epi16};
+        // SAFETY: `Level` names this type only where it has asked the processor; two vectors of 32 lanes are a row.
+        unsafe {
+            let halves = [_mm512_movm_epi16(word as u32), _mm512_movm_epi16((word >> 32) as u32)];
+            Row(std::mem::transmute::<[__m512i; 2], [u16; LANES]>(halves))
+        }
     }
 }
 
@@ -83,66 +107,53 @@ impl Stack {
         &mut self.rows[..self.depth]
     }
 
-    /// The rows that pixels `64 * group..` of the layers need, masked values padded. Layers without a clear pixel
+    /// The rows that a group of 64 pixels needs, masked values padded. Layers without a clear pixel
     /// here take no row. Where little is clear, every pixel's values move up instead, and the rows are as many as
     /// the greatest count.
     #[inline(always)]
-    pub(super) fn fill(&mut self, layers: &[Layer<'_>], group: usize) {
+    pub(super) fn fill<M: Masks>(&mut self, of: Group<'_>) {
         // All high, the clear values are the lowest ranks; low and high in turn, they stay around the middle.
         self.pad = Row::of(if self.ranks == Ranks::All { u16::MAX } else { 0 });
-        let (mut any, mut shown, mut clear) = (0, 0, 0);
-        for layer in layers {
-            let word = layer.clear.word(group);
-            any |= word;
-            shown += u32::from(word != 0);
-            clear += word.count_ones();
-        }
-        self.any = Row::mask(any);
+        self.any = M::mask(of.any);
         // Moving a value costs about as much as sorting a handful.
-        if clear < shown * (LANES as u32 / SPARSE) {
-            self.fill_sparse(layers, group);
+        if of.clear < of.live.len() * LANES / SPARSE {
+            self.fill_sparse(of.live);
         } else {
-            self.fill_rows(layers, group);
+            self.fill_rows::<M>(of.live);
         }
     }
 
     #[inline(always)]
-    fn fill_rows(&mut self, layers: &[Layer<'_>], group: usize) {
-        self.depth = 0;
-        for layer in layers {
-            let word = layer.clear.word(group);
-            prefetch(layer.values, LANES * (group + AHEAD));
-            if word == 0 {
-                continue;
-            }
-            let row = &mut self.rows[self.depth];
-            self.depth += 1;
-            match layer.values[LANES * group..].first_chunk::<LANES>() {
-                Some(values) => row.0 = *values,
+    fn fill_rows<M: Masks>(&mut self, all: &[Live<'_>]) {
+        let mut pad = self.pad;
+        for (row, live) in self.rows.iter_mut().zip(all) {
+            match live.values.first_chunk::<LANES>() {
+                Some(values) if live.word == u64::MAX => row.0 = *values,
+                Some(values) => blend(row, &Row(*values), &M::mask(live.word), &mut pad, self.ranks),
                 None => {
-                    let tail = &layer.values[LANES * group..];
-                    row.0[..tail.len()].copy_from_slice(tail);
+                    let mut values = Row::of(0);
+                    values.0[..live.values.len()].copy_from_slice(live.values);
+                    blend(row, &values, &M::mask(live.word), &mut pad, self.ranks);
                 }
             }
-            if word != u64::MAX {
-                blend(row, &Row::mask(word), &mut self.pad, self.ranks);
-            }
         }
+        (self.depth, self.pad) = (all.len(), pad);
     }
 
     #[inline(always)]
-    fn fill_sparse(&mut self, layers: &[Layer<'_>], group: usize) {
+    fn fill_sparse(&mut self, all: &[Live<'_>]) {
         let mut counts = Row::of(0);
-        for layer in layers {
-            for lane in OnesOf(layer.clear.word(group)) {
+        for live in all {
+            for lane in OnesOf(live.word) {
                 let count = &mut counts.0[lane];
-                self.rows[usize::from(*count)].0[lane] = layer.values[LANES * group + lane];
+                self.rows[usize::from(*count)].0[lane] = live.values[lane];
                 *count += 1;
             }
         }
         self.depth = usize::from(counts.0.iter().fold(0, |most, &count| most.max(count)));
         for (rank, row) in self.rows[..self.depth].iter_mut().enumerate() {
-            blend(row, &Row::above(&counts, rank as u16), &mut self.pad, self.ranks);
+            let values = *row;
+            blend(row, &values, &Row::above(&counts, rank as u16), &mut self.pad, self.ranks);
         }
     }
 
@@ -177,129 +188,31 @@ impl Stack {
         for (rank, values) in (0..most).zip(ranks) {
             let row = &mut self.rows[self.depth];
             self.depth += 1;
-            row.0 = *values;
-            if rank >= least {
-                blend(row, &Row::above(counts, rank), &mut self.pad, self.ranks);
+            if rank < least {
+                row.0 = *values;
+            } else {
+                blend(row, &Row(*values), &Row::above(counts, rank), &mut self.pad, self.ranks);
             }
         }
     }
 
-    /// Puts the rows through a program of their depth.
+    /// Puts the rows through a program of their depth; meanwhile asks for what is needed next.
     #[inline(always)]
-    pub(super) fn apply(&mut self, program: &[Step]) {
-        let rows = &mut self.rows[..self.depth];
-        for block in rows.as_chunks_mut::<BLOCK>().0 {
-            sort_block(block);
-        }
-        for step in program {
-            // A program's rows are always distinct and there.
-            match step {
-                Step::Join(quad) => {
-                    if let Ok([a, b, c, d]) = rows.get_disjoint_mut(quad.map(usize::from)) {
-                        join(a, b, c, d);
-                    }
-                }
-                Step::Split(quad) => {
-                    if let Ok([a, b, c, d]) = rows.get_disjoint_mut(quad.map(usize::from)) {
-                        split(a, b, c, d);
-                    }
-                }
-                Step::One(op) => {
-                    if let Ok(rows) = rows.get_disjoint_mut([op.lo, op.hi].map(usize::from)) {
-                        one(rows, op.kind);
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn one([lo, hi]: [&mut Row; 2], kind: Kind) {
-    match kind {
-        Kind::Both => exchange(lo, hi),
-        Kind::MinOnly => lo.0.iter_mut().zip(&hi.0).for_each(|(a, &b)| *a = b.min(*a)),
-        Kind::MaxOnly => hi.0.iter_mut().zip(&lo.0).for_each(|(b, &a)| *b = a.max(*b)),
+    pub(super) fn apply(&mut self, program: &Program, ahead: &mut Ahead<'_>) {
+        program.run(&mut self.rows[..self.depth], ahead);
     }
 }
 
 /// A group is sparse where less than one in this many of its values is clear.
-const SPARSE: u32 = 8;
+const SPARSE: usize = 8;
 
+/// The values, with pads for what is masked; for the middle, a pixel's next pad is the opposite one.
 #[inline(always)]
-fn exchange(lo: &mut Row, hi: &mut Row) {
-    for (a, b) in lo.0.iter_mut().zip(&mut hi.0) {
-        (*a, *b) = ordered(*a, *b);
-    }
-}
-
-#[inline(always)]
-fn ordered(a: u16, b: u16) -> (u16, u16) {
-    (a.min(b), a.max(b))
-}
-
-/// [`Step::Join`].
-#[inline(always)]
-fn join(a: &mut Row, b: &mut Row, c: &mut Row, d: &mut Row) {
-    for lane in 0..LANES {
-        let (v0, v2) = ordered(a.0[lane], c.0[lane]);
-        let (v1, v3) = ordered(b.0[lane], d.0[lane]);
-        let (v1, v2) = ordered(v1, v2);
-        (a.0[lane], b.0[lane], c.0[lane], d.0[lane]) = (v0, v1, v2, v3);
-    }
-}
-
-/// [`Step::Split`].
-#[inline(always)]
-fn split(a: &mut Row, b: &mut Row, c: &mut Row, d: &mut Row) {
-    for lane in 0..LANES {
-        let (v1, v3) = ordered(b.0[lane], d.0[lane]);
-        let (v0, v1) = ordered(a.0[lane], v1);
-        let (v2, v3) = ordered(c.0[lane], v3);
-        (a.0[lane], b.0[lane], c.0[lane], d.0[lane]) = (v0, v1, v2, v3);
-    }
-}
-
-/// Comparators on the named values.
-macro_rules! compare {
-    ($($a:ident $b:ident),*) => { $(let ($a, $b) = ordered($a, $b);)* };
-}
-
-/// Sorts eight rows by Batcher's network, 19 comparators, written out so that the values stay in registers.
-#[inline(always)]
-fn sort_block(rows: &mut [Row; BLOCK]) {
-    for lane in 0..LANES {
-        let [a, b, c, d] = [rows[0].0[lane], rows[1].0[lane], rows[2].0[lane], rows[3].0[lane]];
-        let [e, f, g, h] = [rows[4].0[lane], rows[5].0[lane], rows[6].0[lane], rows[7].0[lane]];
-        compare!(a b, c d, e f, g h, a c, b d, e g, f h, b c, f g);
-        compare!(a e, b f, c g, d h, c e, d f, b c, d e, f g);
-        [rows[0].0[lane], rows[1].0[lane], rows[2].0[lane], rows[3].0[lane]] = [a, b, c, d];
-        [rows[4].0[lane], rows[5].0[lane], rows[6].0[lane], rows[7].0[lane]] = [e, f, g, h];
-    }
-}
-
-/// Replaces what is masked by the pads; for the middle, a pixel's next pad is the opposite one.
-#[inline(always)]
-fn blend(row: &mut Row, mask: &Row, pad: &mut Row, ranks: Ranks) {
-    *row = Row::select(mask, row, pad);
+fn blend(row: &mut Row, values: &Row, mask: &Row, pad: &mut Row, ranks: Ranks) {
+    *row = Row::select(mask, values, pad);
     if ranks != Ranks::All {
         for (pad, mask) in pad.0.iter_mut().zip(mask.0) {
             *pad ^= !mask;
-        }
-    }
-}
-
-/// Asks for the 64 values at `at`, so that they are near when their group's turn comes.
-#[inline(always)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
-fn prefetch(values: &[u16], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(row) = values.get(at..at + LANES) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint about memory that the slice covers, with an instruction that every x86-64 has.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast());
-            _mm_prefetch::<_MM_HINT_T0>(row[LANES / 2..].as_ptr().cast());
         }
     }
 }

@@ -8,9 +8,10 @@
 //! A group has as many rank planes as its greatest count. The last group is filled up with pixels that have none.
 
 use super::dispatch::{Job, Level};
-use super::lanes::{LANES, Row, Stack};
+use super::lanes::{LANES, Masks, Row, Stack};
 use super::network::Ranks;
 use super::plane::{WIDE, Wide, pack, unpack};
+use super::tile::{Ahead, Tile};
 use super::{BadPack, Layer, Programs, pick};
 
 /// Ranks of some pixels, packed, as they are read from the front.
@@ -177,11 +178,14 @@ pub(super) trait Sink {
     fn group(&mut self, start: usize, counts: &Wide);
 
     /// Takes the 64 pixels from `start + LANES * quarter` on.
-    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack);
+    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack, ahead: &mut Ahead<'_>);
 
     /// The band's four quarters are taken.
     fn band(&mut self);
 }
+
+/// Which layers the four quarters of a group need.
+type Quarters<'a> = Tile<'a, { WIDE / LANES }>;
 
 struct Gather<'a, 'b, S> {
     pixels: usize,
@@ -193,10 +197,10 @@ struct Gather<'a, 'b, S> {
 
 impl<S: Sink> Job for Gather<'_, '_, S> {
     #[inline(always)]
-    fn run(mut self) {
-        let mut stack = Stack::new(0, S::RANKS);
+    fn run<M: Masks>(mut self) {
+        let (mut stack, mut tile) = (Stack::new(0, S::RANKS), Tile::default());
         for group in 0..self.pixels.div_ceil(WIDE) {
-            let done = self.group(group, &mut stack);
+            let done = self.group::<M>(group, &mut stack, &mut tile);
             if done.is_err() {
                 *self.result = done;
                 return;
@@ -205,9 +209,9 @@ impl<S: Sink> Job for Gather<'_, '_, S> {
     }
 }
 
-impl<S: Sink> Gather<'_, '_, S> {
+impl<'a, S: Sink> Gather<'a, '_, S> {
     #[inline(always)]
-    fn group(&mut self, group: usize, stack: &mut Stack) -> Result<(), BadPack> {
+    fn group<M: Masks>(&mut self, group: usize, stack: &mut Stack, tile: &mut Quarters<'a>) -> Result<(), BadPack> {
         let start = group * WIDE;
         let (mut counts, mut depth) = (Wide::of(0), 0);
         for pile in &mut *self.piles {
@@ -218,7 +222,7 @@ impl<S: Sink> Gather<'_, '_, S> {
         for quarter in 0..WIDE / LANES {
             let sum = counts.quarter_mut(quarter);
             for layer in layers {
-                let clear = Row::mask(layer.clear.word(start / LANES + quarter));
+                let clear = M::mask(layer.clear.word(start / LANES + quarter));
                 sum.iter_mut().zip(clear.0).for_each(|(sum, clear)| *sum = sum.saturating_add(clear & 1));
             }
         }
@@ -229,12 +233,14 @@ impl<S: Sink> Gather<'_, '_, S> {
             for pile in &mut *self.piles {
                 pile.next_band()?;
             }
+            tile.read(layers, group);
             for quarter in 0..(self.pixels - start).min(WIDE).div_ceil(LANES) {
-                stack.fill(layers, start / LANES + quarter);
+                let live = tile.group(quarter);
+                stack.fill::<M>(live);
                 for pile in &*self.piles {
                     pile.push(quarter, stack);
                 }
-                self.sink.quarter(band, start, quarter, stack);
+                self.sink.quarter(band, start, quarter, stack, &mut live.ahead(WIDE));
             }
             self.sink.band();
         }
@@ -263,8 +269,8 @@ impl Sink for Picker<'_> {
     }
 
     #[inline(always)]
-    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack) {
-        self.middles.put(band, start + LANES * quarter, &pick(stack, &mut self.programs));
+    fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack, ahead: &mut Ahead<'_>) {
+        self.middles.put(band, start + LANES * quarter, &pick(stack, &mut self.programs, ahead));
     }
 
     #[inline(always)]
@@ -289,9 +295,9 @@ impl Sink for Packer<'_> {
     }
 
     #[inline(always)]
-    fn quarter(&mut self, _: usize, _: usize, quarter: usize, stack: &mut Stack) {
+    fn quarter(&mut self, _: usize, _: usize, quarter: usize, stack: &mut Stack, ahead: &mut Ahead<'_>) {
         let depth = stack.rows().len();
-        stack.apply(self.programs.of(depth));
+        stack.apply(self.programs.of(depth), ahead);
         for (rank, row) in self.ranks.iter_mut().zip(stack.rows()) {
             *rank.quarter_mut(quarter) = row.0;
         }

@@ -1,8 +1,9 @@
 //! The median kernel: per pixel, the middle of the clear values of a stack of layers, or all of them in order.
 //!
 //! ```text
-//! layers ─► 64 pixels side by side ─► pads for what is masked ─► network ─► middle ranks, or all ranks ─► pile
-//! piles  ─► ┘
+//! layers ─► tile: which are clear anywhere in 64 pixels ─► stack: a row of each, pads for what is masked
+//! piles  ───────────────────────────────────────────────────► ┘          │
+//!                                           network ─► fuse: program ─► steps ─► middle ranks, or all ranks ─► pile
 //! ```
 //!
 //! A network compares the same rows whatever the data, so 64 pixels go through it at once. For that, every pixel must
@@ -24,12 +25,15 @@ mod lanes;
 mod merge;
 pub mod network;
 mod plane;
+mod steps;
+mod tile;
 
 use crate::bits::BitView;
 use dispatch::{Job, Level};
-use fuse::{Program, Step};
-use lanes::{LANES, Row, Stack};
+use fuse::Program;
+use lanes::{LANES, Masks, Row, Stack};
 use network::{Ranks, middle_ranks};
+use tile::{Ahead, Tile};
 
 pub use self::core::{SLOTS, add, merge_to_core};
 pub use finish::{finish, finish_f32};
@@ -102,6 +106,9 @@ fn check(layers: &[Layer<'_>], pixels: usize) {
     assert!(layers.len() <= usize::from(u16::MAX), "{} layers", layers.len());
 }
 
+/// Groups ahead of which memory is asked for values: dozens of streams are more than the processor follows by itself.
+const AHEAD: usize = 4;
+
 struct Middle<'a> {
     layers: &'a [Layer<'a>],
     lower: &'a mut [u16],
@@ -110,26 +117,35 @@ struct Middle<'a> {
 
 impl Job for Middle<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<M: Masks>(self) {
         let mut stack = Stack::new(self.layers.len(), Ranks::Middle);
         let mut programs = Programs::new(self.layers.len(), Ranks::Middle);
+        let (mut tile, mut next) = (Tile::<AHEAD>::default(), Tile::<AHEAD>::default());
+        next.read(self.layers, 0);
+        (0..AHEAD).for_each(|at| next.group(at).ahead(0).ask(usize::MAX));
         for (group, (lower, upper)) in self.lower.chunks_mut(LANES).zip(self.upper.chunks_mut(LANES)).enumerate() {
-            stack.fill(self.layers, group);
-            let (low, high) = pick(&mut stack, &mut programs);
+            let at = group % AHEAD;
+            if at == 0 {
+                std::mem::swap(&mut tile, &mut next);
+                next.read(self.layers, group / AHEAD + 1);
+            }
+            stack.fill::<M>(tile.group(at));
+            let (low, high) = pick(&mut stack, &mut programs, &mut next.group(at).ahead(0));
             lower.copy_from_slice(&low.0[..lower.len()]);
             upper.copy_from_slice(&high.0[..upper.len()]);
         }
     }
 }
 
-/// The middle values of a filled stack, 0 where nothing is clear.
+/// The middle values of a filled stack, 0 where nothing is clear; meanwhile what is needed next is asked for.
 #[inline(always)]
-fn pick(stack: &mut Stack, programs: &mut Programs) -> (Row, Row) {
+fn pick(stack: &mut Stack, programs: &mut Programs, ahead: &mut Ahead<'_>) -> (Row, Row) {
     let depth = stack.rows().len();
     if depth == 0 {
+        ahead.ask(usize::MAX);
         return (Row::of(0), Row::of(0));
     }
-    stack.apply(programs.of(depth));
+    stack.apply(programs.of(depth), ahead);
     let (low, high) = middle_ranks(depth);
     let (low, high) = (stack.rows()[low], stack.rows()[high]);
     // After an odd number of pads the next one is a high one, all ones: the pad is the mask of the odd.
@@ -146,12 +162,12 @@ struct Counts<'a> {
 
 impl Job for Counts<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<M: Masks>(self) {
         for (group, out) in self.out.chunks_mut(LANES).enumerate() {
             let mut sum = Row::of(0);
             for mask in self.masks {
                 // A mask of all ones is minus one.
-                sum.0.iter_mut().zip(Row::mask(mask.word(group)).0).for_each(|(n, one)| *n = n.wrapping_sub(one));
+                sum.0.iter_mut().zip(M::mask(mask.word(group)).0).for_each(|(n, one)| *n = n.wrapping_sub(one));
             }
             out.copy_from_slice(&sum.0[..out.len()]);
         }
@@ -170,7 +186,7 @@ impl Programs {
     }
 
     #[inline(always)]
-    fn of(&mut self, depth: usize) -> &[Step] {
+    fn of(&mut self, depth: usize) -> &Program {
         if self.of.len() <= depth {
             self.of.resize(depth + 1, None);
         }

@@ -14,6 +14,7 @@
 
 use super::BadPack;
 use super::dispatch::{Job, Level};
+use super::lanes::Masks;
 
 /// Values in a plane.
 pub(super) const WIDE: usize = 256;
@@ -151,7 +152,7 @@ struct PackValues<'a> {
 
 impl Job for PackValues<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<M: Masks>(self) {
         for group in self.values.chunks(WIDE) {
             let (mut plane, mut counts) = (Wide::of(0), Wide::of(0));
             plane.0[..group.len()].copy_from_slice(group);
@@ -170,7 +171,7 @@ struct UnpackValues<'a, 'b> {
 
 impl Job for UnpackValues<'_, '_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<M: Masks>(self) {
         let mut plane = Wide::of(0);
         while self.values.len() < self.pixels && self.result.is_ok() {
             *self.result = unpack(self.bytes, &Wide::of(0), &mut plane);
