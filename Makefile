@@ -14,10 +14,10 @@ BENCH ?=
 SEEDS ?= 30
 FIRST ?= 1
 
-.PHONY: help demo build test faults bench stac lint bootstrap clean
+.PHONY: help demo build test faults bench bench-cluster stac lint bootstrap clean
 
 help: ## Lists what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 bootstrap: ## Installs system packages that are missing (Debian 12)
 	@deploy/bootstrap.sh
@@ -42,6 +42,10 @@ faults: bootstrap ## Plays schedules of faults on real clusters (SEEDS=30, FIRST
 bench: build ## Measures side by side with the rivals, where they are (hours; BENCH=--quick: does it work?)
 	@/usr/bin/python3 -B benches/side_by_side/bench.py --binary $(BIN) --rivals $(RIVALS) --workloads $(WORKLOADS) \
 	    --directory $(TARGET)/side_by_side $(addprefix --rounds ,$(ROUNDS)) $(BENCH)
+
+bench-cluster: build ## Measures a coordinator with etcd and 1,000 simulated workers over Africa (a quarter of an hour)
+	cargo build --release --locked -p benches --bin bench-cluster
+	$(TARGET)/release/bench-cluster $(BIN) ../shared/data/aoi/africa.geojson $(BENCH)
 
 stac: bootstrap ## Judges the STAC that is published by its schemas, which it gets from PyPI (a quarter of an hour, once)
 	@mkdir -p $(TARGET)

@@ -26,6 +26,9 @@ use crate::{health, memory, metrics, print};
 /// How long a coordinator that is told to stop lets calls end.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long nothing of a mosaic is handed out after the store had no room.
+const ROOM: Duration = Duration::from_secs(10);
+
 /// Coordinates until it is told to stop.
 pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
     only_loopback(args.listen)?;
@@ -40,7 +43,9 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let stopped = stop_when_told();
         let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
-        let settings = Settings { lease: Duration::from_secs(args.lease.into()), ..Settings::default() };
+        // A full disk is waited for: others may make room.
+        let settings =
+            Settings { lease: Duration::from_secs(args.lease.into()), room: Some(ROOM), ..Settings::default() };
         let (survey, traced_tasks) = (Arc::new(Library), args.traced.tasks);
         let components = Components { store, access, survey, settings, state, role, traced_tasks };
         let driver = Driver::start(components).await;

@@ -6,12 +6,12 @@ use artifacts::{ArtifactStore, Folder, Kind, StoreError, at_once};
 use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
-use mosaic::plan::{Plan, QUICKLOOK, Task, TaskKind};
+use mosaic::plan::{Planned, QUICKLOOK, TaskKind};
 
 use crate::job::Job;
 use crate::publish::report::{Failure, Observations, Report, State as ReportState, TaskCounts};
-use crate::publish::{MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version};
-use crate::table::{JobTable, State};
+use crate::publish::{MadeTile, Picture, Publication, PublishError, publish as write_version};
+use crate::table::{JobTable, SetAside, Tally};
 
 /// How a job's tasks went.
 pub struct Run {
@@ -28,57 +28,39 @@ impl Run {
     /// Reads the table of a job whose tasks have ended.
     #[must_use]
     pub fn of(job: &Job, table: &JobTable, elapsed: Duration) -> Self {
-        let mut run = Self {
-            tasks: TaskCounts::default(),
-            failed: Vec::new(),
-            tiles: Vec::new(),
-            quicklook: None,
-            bytes_read: table.progress().cost.bytes_read,
+        let (progress, layout, planned) = (table.progress(), table.layout(), &job.planned);
+        let sum = |of: fn(&Tally) -> u32| progress.kinds.iter().map(|(_, tally)| of(tally) as usize).sum();
+        let missing: Vec<u32> = table.failures().keys().copied().collect();
+        let is_made = |kind| layout.index(kind).is_some_and(|index| table.state(index).is_made());
+        let mosaics = planned.mosaics(&missing).into_iter().enumerate();
+        Self {
+            tasks: TaskCounts { done: sum(|t| t.done), failed: sum(|t| t.failed), reused: sum(|t| t.reused) },
+            failed: table.failures().iter().filter_map(|(index, why)| failure(planned, *index, why)).collect(),
+            tiles: mosaics.map(|(output, key)| is_made(TaskKind::Mosaic { output }).then_some(key)).collect(),
+            quicklook: is_made(TaskKind::Quicklook).then(|| planned.key(TaskKind::Quicklook, &missing)),
+            bytes_read: progress.cost.bytes_read,
             elapsed,
-        };
-        for (task, state) in table.tasks() {
-            run.count(job, table, task, state);
-        }
-        run
-    }
-
-    fn count(&mut self, job: &Job, table: &JobTable, task: &Task, state: &State) {
-        let done = match state {
-            State::Done { cost } => {
-                if cost.is_some() {
-                    self.tasks.done += 1;
-                } else {
-                    self.tasks.reused += 1;
-                }
-                true
-            }
-            State::Failed(failure) => {
-                self.tasks.failed += 1;
-                let (tile, window) = place(job.plan(), task);
-                let (scene, reason) = (failure.scene.clone(), failure.reason.clone());
-                self.failed.push(Failure { task: task.id.to_string(), tile, window, scene, reason });
-                false
-            }
-            _ => false,
-        };
-        let key = || done.then(|| job.artifact(task, |input| job.is_missing(table, input)).1);
-        match task.kind {
-            TaskKind::Mosaic { .. } => self.tiles.push(key()),
-            TaskKind::Quicklook => self.quicklook = key(),
-            _ => {}
         }
     }
 }
 
+/// What is told of a task that was set aside.
+fn failure(planned: &Planned, index: u32, why: &SetAside) -> Option<Failure> {
+    let kind = planned.layout().kind(index)?;
+    let (tile, window) = place(planned, kind);
+    let cause = why.cause.and_then(|cause| planned.layout().kind(cause)).map(|cause| planned.id(cause));
+    let reason = cause.map_or_else(|| why.failure.reason.clone(), |id| format!("{id}: {}", why.failure.reason));
+    Some(Failure { task: planned.id(kind).to_string(), tile, window, scene: why.failure.scene.clone(), reason })
+}
+
 /// Where a task's pixels lie: its tile, and the window there.
-fn place(plan: &Plan, task: &Task) -> (Option<String>, Option<Window>) {
-    match task.kind {
+fn place(planned: &Planned, kind: TaskKind) -> (Option<String>, Option<Window>) {
+    match kind {
         TaskKind::Partial { shard, subtile, .. } | TaskKind::Composite { shard, subtile } => {
-            let shard = &plan.shards[shard];
-            (Some(shard.tile.to_string()), Some(shard.subtiles[subtile].at.window))
+            (Some(planned.plan().tiles[shard].tile.to_string()), Some(planned.subtile(shard, subtile).window))
         }
         TaskKind::Mosaic { output } => {
-            let tile = &plan.outputs.tiles[output];
+            let tile = &planned.plan().outputs.tiles[output];
             (Some(tile.id.clone()), Some(tile.grid.window()))
         }
         TaskKind::Quicklook => (None, None),
@@ -96,18 +78,17 @@ pub fn publish(
     output: &Folder,
     number: u64,
 ) -> Result<(String, Report), PublishError> {
-    let prepared = &job.prepared;
-    let outputs = &prepared.plan.outputs;
+    let (outputs, snapshot) = (&job.planned.plan().outputs, job.snapshot(store)?);
     let tiles = made_tiles(store, &run.tiles)?;
-    let report = report(job, run, &tiles);
+    let report = report(snapshot.report, run, &tiles);
     let quicklook = run.quicklook.as_ref().map(|key| picture(store, key)).transpose()?;
     let publication = Publication {
-        request: &prepared.request,
+        request: &job.request,
         outputs,
         tiles,
         quicklook,
-        scenes: prepared.linkage.scenes.iter().map(SceneProvenance::from).collect(),
-        projection: prepared.projection.as_deref(),
+        scenes: snapshot.scenes,
+        projection: job.projection.as_deref(),
         report: &report,
         now: Timestamp::now(),
         software: env!("CARGO_PKG_VERSION"),
@@ -133,9 +114,8 @@ fn picture(store: &ArtifactStore, key: &Key) -> Result<Picture, PublishError> {
     Ok(Picture { folder: store.folder(Kind::Quicklook, key), entry })
 }
 
-fn report(job: &Job, run: &Run, tiles: &[Option<MadeTile>]) -> Report {
+fn report(linked: Report, run: &Run, tiles: &[Option<MadeTile>]) -> Report {
     let histograms = tiles.iter().flatten().map(|made| &made.contents.meta.observations);
-    let linked = Report::of_linkage(&job.prepared.request.name, &job.prepared.linkage);
     let state = if run.failed.is_empty() { ReportState::Complete } else { ReportState::Incomplete };
     Report {
         state,

@@ -1,137 +1,231 @@
 //! A job: one run of one request, from its plan to its publication.
+//!
+//! ```text
+//! linked ─► plan ─┬─► a shard for each tile, a document for each output tile      workers read them
+//!                 ├─► the snapshot: what became of every scene                    publication reads it
+//!                 └─► the plan, which names them all                              another leader reads it
+//! ```
 
-use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::{ArtifactStore, Kind, StoreError, at_once};
-use mosaic::grid::SubTile;
-use mosaic::ids::{Key, TileId};
-use mosaic::plan::{CompositeRef, Plan, Task, TaskKind, TileShard, tasks};
-use proto::work::{TaskSpec, Work};
+use mosaic::ids::Key;
+use mosaic::plan::{Plan, Planned, TaskId, TaskKind, TileShard};
+use mosaic::projection::Projection;
+use mosaic::request::Request;
+use mosaic::survey::Survey;
+use proto::work::{Outcome, TaskSpec, Work};
+use serde::{Deserialize, Serialize};
 
-use crate::prepare::Prepared;
-use crate::table::{JobTable, Settings, State};
+use crate::driver::SubmitError;
+use crate::prepare::{Linked, projection};
+use crate::publish::SceneProvenance;
+use crate::publish::report::Report as Told;
+use crate::table::{Report, Saved};
 
-/// A planned job, its plan stored where workers find it.
+/// A planned job; its plan and all that belongs to it are stored.
 pub struct Job {
-    /// What was found out for the request.
-    pub prepared: Prepared,
-    shards: Vec<Key>,
+    /// The request, its paths absolute.
+    pub request: Request,
+    /// What is to be done.
+    pub planned: Planned,
+    /// The output's CRS by the plan's operation, where it is neither native nor a UTM zone.
+    pub projection: Option<Arc<dyn Projection>>,
+    /// The key of the plan.
+    pub key: Key,
+    documents: Documents,
+}
+
+/// Keys of what belongs to a plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Documents {
+    snapshot: Key,
+    /// All output tiles, without what they read.
     outputs: Key,
-    composites: HashMap<(TileId, SubTile), usize>,
+    /// Each output tile with what it reads.
+    tiles: Vec<Key>,
+}
+
+/// A plan as it is stored.
+#[derive(Serialize)]
+struct Stored<'a> {
+    plan: &'a Plan,
+    documents: &'a Documents,
+}
+
+/// The same, read.
+#[derive(Deserialize)]
+struct Found {
+    plan: Plan,
+    documents: Documents,
+}
+
+/// What became of every scene of the catalogue: what a publication tells of it.
+#[derive(Serialize, Deserialize)]
+pub struct Snapshot {
+    /// How many scenes there were, and those that do not count.
+    pub report: Told,
+    /// Those that count.
+    pub scenes: Vec<SceneProvenance>,
+}
+
+const PLAN: &str = "clearmosaic plan";
+
+fn keep<T: Serialize>(store: &ArtifactStore, what: &str, document: &T) -> Result<Key, StoreError> {
+    let key = Key::of(what, document);
+    store.write_document(Kind::Plan, &key, document)?;
+    Ok(key)
 }
 
 impl Job {
-    /// Stores the plan's parts.
+    /// Plans what was linked, and stores the plan; and which of its artifacts are there.
     ///
     /// # Errors
-    /// Where the store cannot be written.
-    pub fn store(prepared: Prepared, store: &ArtifactStore) -> Result<Self, StoreError> {
-        let plan = &prepared.plan;
-        let keep = |shard: &TileShard| {
-            let key = Key::of("clearmosaic plan shard", shard);
-            store.write_document(Kind::Plan, &key, shard).map(|()| key)
-        };
-        let kept: Vec<_> =
-            if store.is_remote() { at_once(&plan.shards, keep) } else { plan.shards.iter().map(keep).collect() };
-        let shards = kept.into_iter().collect::<Result<_, _>>()?;
-        let outputs = Key::of("clearmosaic plan outputs", &plan.outputs);
-        store.write_document(Kind::Plan, &outputs, &plan.outputs)?;
-        let composite = |(index, task): (usize, &Task)| match task.kind {
-            TaskKind::Composite { shard, subtile } => {
-                let shard = &plan.shards[shard];
-                Some(((shard.tile, shard.subtiles[subtile].at), index))
+    /// Where it cannot be planned, or the store cannot be written.
+    pub fn plan(linked: Linked, store: &ArtifactStore) -> Result<(Self, Saved), SubmitError> {
+        let made = Mutex::new(Saved::default());
+        let prepared = linked.plan(|index, key, shard| {
+            store.write_document(Kind::Plan, key, shard)?;
+            if let Some(bits) = made_of(shard, store) {
+                made.lock().unwrap_or_else(PoisonError::into_inner).places.insert(index, bits);
             }
-            _ => None,
+            Ok::<_, SubmitError>(())
+        })?;
+        let snapshot = Snapshot {
+            report: Told::of_linkage(&prepared.request.name, &prepared.linkage),
+            scenes: prepared.linkage.scenes.iter().map(SceneProvenance::from).collect(),
         };
-        let composites = tasks(plan).iter().enumerate().filter_map(composite).collect();
-        Ok(Self { prepared, shards, outputs, composites })
+        let snapshot = keep(store, "clearmosaic snapshot", &snapshot)?;
+        let planned = Planned::new(prepared.plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
+        let outputs = keep(store, "clearmosaic plan outputs", &planned.plan().outputs)?;
+        let tile = |output: &usize| keep(store, "clearmosaic plan output", &planned.output(*output));
+        let numbers: Vec<usize> = (0..planned.plan().outputs.tiles.len()).collect();
+        let tiles = many(store, &numbers, tile).into_iter().collect::<Result<_, _>>()?;
+        let documents = Documents { snapshot, outputs, tiles };
+        let key = keep(store, PLAN, &Stored { plan: planned.plan(), documents: &documents })?;
+        let (request, projection) = (prepared.request, prepared.projection);
+        let job = Self { request, planned, projection, key, documents };
+        let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        job.outputs_made(store, &mut made);
+        Ok((job, made))
     }
 
-    /// The plan.
-    #[must_use]
-    pub const fn plan(&self) -> &Plan {
-        &self.prepared.plan
-    }
-
-    /// The job's tasks; those whose artifacts are in the store and whole are done.
-    #[must_use]
-    pub fn table(&self, store: &ArtifactStore, settings: Settings) -> JobTable {
-        let tasks = tasks(self.plan());
-        let made = |task: &Task| {
-            let (kind, key) = self.artifact(task, none_missing);
-            if kind.is_directory() { is_whole(store, kind, &key) } else { store.has(kind, &key) }
-        };
-        if !store.is_remote() {
-            return JobTable::new(tasks, made, settings);
+    /// Reads a plan that was stored.
+    ///
+    /// # Errors
+    /// Where it is not there, or not as it was stored.
+    pub fn load(request: Request, key: &Key, store: &ArtifactStore, survey: &dyn Survey) -> Result<Self, SubmitError> {
+        let Found { plan, documents } = store.read_document(Kind::Plan, key)?;
+        if Key::of(PLAN, &Stored { plan: &plan, documents: &documents }) != *key {
+            let what = store.called(Kind::Plan, key).display().to_string();
+            return Err(StoreError::Corrupt { what, why: "it is not what its key says".to_owned() }.into());
         }
-        let there = self.there(&tasks, store);
-        JobTable::new(tasks, |task| there.contains(&self.artifact(task, none_missing).1), settings)
+        let projection = projection(&request, &plan.outputs.aoi, survey)?.map(|(projection, _)| projection);
+        let planned = Planned::new(plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
+        Ok(Self { request, planned, projection, key: key.clone(), documents })
     }
 
-    /// The artifacts of tasks that are in an object store, and whole: asked for many at a time.
-    fn there(&self, tasks: &[Task], store: &ArtifactStore) -> HashSet<Key> {
-        let wanted: Vec<(Kind, Key)> = tasks.iter().map(|task| self.artifact(task, none_missing)).collect();
-        let found: Vec<(Kind, Key)> =
-            wanted.iter().zip(store.which(&wanted)).filter(|(_, there)| *there).map(|(it, _)| it.clone()).collect();
-        let whole = at_once(&found, |(kind, key)| !kind.is_directory() || is_whole(store, *kind, key));
-        found.into_iter().zip(whole).filter(|(_, whole)| *whole).map(|((_, key), _)| key).collect()
+    /// What became of every scene.
+    ///
+    /// # Errors
+    /// Where that is not in the store any more.
+    pub fn snapshot(&self, store: &ArtifactStore) -> Result<Snapshot, StoreError> {
+        store.read_document(Kind::Plan, &self.documents.snapshot)
     }
 
-    /// The artifact that a task makes, where the composites for which `missing` holds could not be made.
-    pub fn artifact(&self, task: &Task, missing: impl Fn(&CompositeRef) -> bool) -> (Kind, Key) {
-        let plan = self.plan();
-        match task.kind {
+    /// Notes which rasters are in the store, and whole.
+    fn outputs_made(&self, store: &ArtifactStore, made: &mut Saved) {
+        let outputs = self.planned.plan().outputs.tiles.len();
+        let kinds = (0..outputs).map(|output| TaskKind::Mosaic { output }).chain([TaskKind::Quicklook]);
+        let wanted: Vec<(Kind, Key)> = kinds.map(|kind| self.artifact(kind, &[])).collect();
+        let are_there = many(store, &wanted, |(shelf, key)| store.has(*shelf, key) && is_whole(store, *shelf, key));
+        if are_there.contains(&true) {
+            made.places.insert(self.planned.plan().tiles.len(), packed(are_there));
+        }
+    }
+
+    /// The artifact that a task makes, where these composites, ascending, could not be made.
+    #[must_use]
+    pub fn artifact(&self, kind: TaskKind, failed: &[u32]) -> (Kind, Key) {
+        let shelf = match kind {
+            TaskKind::Partial { .. } => Kind::Partial,
+            TaskKind::Composite { .. } => Kind::Composite,
+            TaskKind::Mosaic { .. } => Kind::Mosaic,
+            TaskKind::Quicklook => Kind::Quicklook,
+        };
+        (shelf, self.planned.key(kind, failed))
+    }
+
+    /// Whether a task's artifact is in the store.
+    #[must_use]
+    pub fn is_there(&self, task: u32, failed: &[u32], store: &ArtifactStore) -> bool {
+        let Some(kind) = self.planned.layout().kind(task) else { return false };
+        let (shelf, key) = self.artifact(kind, failed);
+        match shelf {
+            Kind::Mosaic | Kind::Quicklook => is_whole(store, shelf, &key),
+            _ => store.read(shelf, &key).is_ok(),
+        }
+    }
+
+    /// What a worker is told of a task, where these composites could not be made; and its name.
+    #[must_use]
+    pub fn spec(&self, task: u32, failed: &[u32]) -> Option<(TaskId, TaskSpec)> {
+        let kind = self.planned.layout().kind(task)?;
+        let tile = |shard: usize| &self.planned.plan().tiles[shard];
+        let work = match kind {
             TaskKind::Partial { shard, subtile, partial } => {
-                (Kind::Partial, plan.shards[shard].subtiles[subtile].partials[partial].key.clone())
+                let slice = tile(shard).digests[partial].slice.unwrap_or_default();
+                Work::Partial { shard: tile(shard).shard.clone(), subtile, slice }
             }
-            TaskKind::Composite { shard, subtile } => {
-                (Kind::Composite, plan.shards[shard].subtiles[subtile].composite.clone())
-            }
-            TaskKind::Mosaic { output } => (Kind::Mosaic, plan.outputs.key(&plan.outputs.tiles[output], missing)),
-            TaskKind::Quicklook => (Kind::Quicklook, plan.outputs.quicklook_key(&self.tile_keys(missing))),
-        }
-    }
-
-    fn tile_keys(&self, missing: impl Fn(&CompositeRef) -> bool) -> Vec<Key> {
-        let outputs = &self.plan().outputs;
-        outputs.tiles.iter().map(|tile| outputs.key(tile, &missing)).collect()
-    }
-
-    /// Whether a composite could not be made.
-    #[must_use]
-    pub fn is_missing(&self, table: &JobTable, input: &CompositeRef) -> bool {
-        let index = self.composites.get(&(input.tile, input.at));
-        let state = index.and_then(|index| table.task(*index)).map(|(_, state)| state);
-        matches!(state, Some(State::Failed(_)))
-    }
-
-    /// What a worker is told of a task.
-    #[must_use]
-    pub fn spec(&self, table: &JobTable, task: &Task) -> TaskSpec {
-        let missing = |input: &CompositeRef| self.is_missing(table, input);
-        let (_, key) = self.artifact(task, missing);
-        let plan = self.plan();
-        let work = match task.kind {
-            TaskKind::Partial { shard, subtile, partial } => Work::Partial {
-                shard: self.shards[shard].clone(),
-                subtile,
-                slice: plan.shards[shard].subtiles[subtile].partials[partial].slice,
-            },
-            TaskKind::Composite { shard, subtile } => Work::Composite { shard: self.shards[shard].clone(), subtile },
+            TaskKind::Composite { shard, subtile } => Work::Composite { shard: tile(shard).shard.clone(), subtile },
             TaskKind::Mosaic { output } => {
-                let inputs = plan.outputs.tiles[output].inputs.iter().enumerate();
-                let missing = inputs.filter(|(_, input)| missing(input)).map(|(index, _)| index).collect();
-                Work::Mosaic { outputs: self.outputs.clone(), output, missing }
+                let (outputs, missing) = (self.documents.tiles[output].clone(), self.planned.missing(output, failed));
+                Work::Mosaic { outputs, output: 0, missing }
             }
-            TaskKind::Quicklook => Work::Quicklook { outputs: self.outputs.clone(), tiles: self.tile_keys(missing) },
+            TaskKind::Quicklook => {
+                Work::Quicklook { outputs: self.documents.outputs.clone(), tiles: self.planned.mosaics(failed) }
+            }
         };
-        TaskSpec { key, work }
+        Some((self.planned.id(kind), TaskSpec { key: self.planned.key(kind, failed), work }))
+    }
+
+    /// A worker's report in terms of the table.
+    #[must_use]
+    pub fn report(&self, task: u32, outcome: Outcome) -> Report {
+        match outcome {
+            Outcome::Done(cost) => Report::Done(cost),
+            Outcome::Failed(failure) => Report::Failed(failure),
+            Outcome::HandedBack => Report::HandedBack,
+            Outcome::InputsLost(keys) => {
+                let layout = self.planned.layout();
+                let key = |input| layout.kind(input).map(|kind| self.planned.key(kind, &[]));
+                let is_lost = |input: &u32| key(*input).is_some_and(|key| keys.contains(&key));
+                Report::InputsLost(layout.inputs(task).into_iter().filter(is_lost).collect())
+            }
+        }
     }
 }
 
-/// Every composite is made, as far as is known.
-fn none_missing(_: &CompositeRef) -> bool {
-    false
+/// Bits in bytes, the first in the lowest.
+fn packed(bits: Vec<bool>) -> Vec<u8> {
+    bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |packed, bit| packed << 1 | u8::from(*bit))).collect()
+}
+
+/// Does the same with many things: at once, where the store is far away.
+fn many<T: Sync, R: Send>(store: &ArtifactStore, things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if store.is_remote() { at_once(things, each) } else { things.iter().map(each).collect() }
+}
+
+/// Which artifacts of a tile are in the store, in order of its tasks; none where there is not one. That they are whole is
+/// found out when they are read.
+fn made_of(shard: &TileShard, store: &ArtifactStore) -> Option<Vec<u8>> {
+    let mut wanted = Vec::with_capacity(shard.subtiles.len() * 2);
+    for planned in &shard.subtiles {
+        wanted.extend(planned.partials.iter().map(|partial| (Kind::Partial, partial.key.clone())));
+        wanted.push((Kind::Composite, planned.composite.clone()));
+    }
+    let made = store.which(&wanted);
+    made.contains(&true).then(|| packed(made))
 }
 
 /// Whether an artifact of several files is there with every one as it was made; one that is corrupt is discarded.

@@ -126,10 +126,10 @@ impl fmt::Display for SystemIndex {
     }
 }
 
-/// A digest of everything that determines an artifact's content: same key, same bits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Key(String);
+/// A digest of everything that determines an artifact's content: same key, same bits. Its text, 32 hexadecimal digits,
+/// is held in place: a plan holds keys by the hundred thousand.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key([u8; 32]);
 
 impl Key {
     /// The key of a value: BLAKE3 of its canonical JSON (struct fields in order of declaration, maps sorted),
@@ -148,13 +148,16 @@ impl Key {
     pub fn of_bytes(kind: &str, bytes: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(kind);
         hasher.update(bytes);
-        Self(hasher.finalize().to_hex()[..32].to_owned())
+        let mut text = [0; 32];
+        text.copy_from_slice(&hasher.finalize().to_hex().as_bytes()[..32]);
+        Self(text)
     }
 
     /// The key as text: 32 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Only ASCII gets in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -162,22 +165,33 @@ impl FromStr for Key {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("`{text}` is no artifact key"))
-        }
+        let digits = <[u8; 32]>::try_from(text.as_bytes()).ok();
+        let key = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit)).map(Self);
+        key.ok_or_else(|| format!("`{text}` is no artifact key"))
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }

@@ -13,11 +13,11 @@ use mosaic::composite::Plane;
 use mosaic::grid::{Window, origin, tile_grid};
 use mosaic::ids::TileId;
 use mosaic::owner::Owners;
-use mosaic::plan::{OutputTile, Outputs, Plan};
+use mosaic::plan::{OutputTile, Outputs};
 use mosaic::projection::{Projection, Utm, utm_of_epsg};
 use mosaic::request::{Dtype, Request};
 use proptest::prelude::*;
-use support::{Degrees, MadeUp, Values, plan_of, request, tile, tiles};
+use support::{Degrees, MadeUp, Values, Whole, plan_of, request, tile, tiles};
 
 /// Counts and values that tell tile and pixel apart, every fifth pixel without data.
 fn speckled(tile: TileId, column: usize, row: usize) -> (u16, [f32; 2]) {
@@ -90,7 +90,7 @@ fn nearest(
 }
 
 /// Checks every pixel of every output tile of a plan against the rule, in whole tiles and in odd blocks.
-fn check(plan: &Plan, all: &[TileId], projection: Option<Arc<dyn Projection>>, values: Values) -> usize {
+fn check(plan: &Whole, all: &[TileId], projection: Option<Arc<dyn Projection>>, values: Values) -> usize {
     let (outputs, owners) = (&plan.outputs, Owners::new(all.iter().copied()));
     let mut owned = 0;
     for tile in &outputs.tiles {

@@ -13,16 +13,16 @@ use mosaic::grid::utm::{forward, inverse};
 use mosaic::grid::{SUBTILE_PIXELS, Window, footprint, tile_grid};
 use mosaic::ids::TileId;
 use mosaic::owner::Owners;
-use mosaic::plan::{self, Inputs, Plan, PlanError, SceneInput, tasks};
+use mosaic::plan::{self, Inputs, Layout, PlanError, Planned, SceneInput, Taken, TaskKind, TileSize};
 use mosaic::projection::{Projection, Utm, utm_of_epsg};
 use mosaic::request::Request;
 use proptest::prelude::*;
-use support::{Degrees, catalogue, plan_of, request, tile, tiles};
+use support::{Degrees, Whole, catalogue, plan_of, request, tile, tiles, whole};
 
 /// A sub-tile by tile, column and row.
 type Place = (TileId, u16, u16);
 
-fn planned(plan: &Plan) -> BTreeSet<Place> {
+fn planned(plan: &Whole) -> BTreeSet<Place> {
     let of = |shard: &plan::TileShard| {
         let tile = shard.tile;
         shard.subtiles.iter().map(move |s| (tile, s.at.column, s.at.row)).collect::<Vec<_>>()
@@ -246,8 +246,8 @@ fn sliced() -> Request {
     Request { slice: Some("P1M".parse().unwrap()), ..request("{resolution: 60}") }
 }
 
-fn build(request: &Request, aoi: &Aoi, scenes: BTreeMap<TileId, Vec<SceneInput>>) -> Result<Plan, PlanError> {
-    plan::build(Inputs { request, aoi, scenes, working_resolution: 60.0, projection: None })
+fn build(request: &Request, aoi: &Aoi, scenes: BTreeMap<TileId, Vec<SceneInput>>) -> Result<Whole, PlanError> {
+    whole(Inputs { request, aoi, scenes, working_resolution: 60.0, projection: None })
 }
 
 const DAYS: [&str; 5] = ["2023-01-01", "2023-01-31", "2023-02-01", "2023-06-15", "2023-12-31"];
@@ -303,20 +303,85 @@ fn a_tile_without_scenes_owns_nothing() {
 }
 
 #[test]
-fn tasks_follow_what_they_wait_for() {
+fn tasks_follow_what_they_wait_for_and_are_found_by_their_names() {
     for request in [request("{resolution: 60}"), sliced()] {
-        let plan = build(&request, &here(), catalogue(&tiles(&["33TVM", "33TWM", "33TVL"]), &DAYS)).unwrap();
-        let tasks = tasks(&plan);
-        let ids: BTreeSet<_> = tasks.iter().map(|task| &task.id).collect();
-        assert_eq!(ids.len(), tasks.len());
-        for (index, task) in tasks.iter().enumerate() {
-            assert!(task.after.iter().all(|before| *before < index), "{}", task.id);
+        let whole = build(&request, &here(), catalogue(&tiles(&["33TVM", "33TWM", "33TVL"]), &DAYS)).unwrap();
+        let planned = Planned::new(whole.plan.clone()).unwrap();
+        let layout = planned.layout();
+        let mut ids = BTreeSet::new();
+        for index in 0..layout.len() {
+            let kind = layout.kind(index).unwrap();
+            let id = planned.id(kind);
+            assert_eq!((layout.index(kind), planned.find(&id)), (Some(index), Some(index)), "{id}");
+            assert!(layout.inputs(index).iter().all(|input| *input < index), "{id}");
+            assert!(layout.of_place(layout.place(index)).contains(&index), "{id}");
+            for input in layout.inputs(index) {
+                let reads_it = match layout.kind(input).unwrap() {
+                    TaskKind::Partial { shard, subtile, .. } => layout.composite_of(shard, subtile) == index,
+                    TaskKind::Composite { shard, subtile } => {
+                        layout.readers(shard, subtile).any(|output| layout.mosaic(output) == index)
+                    }
+                    _ => kind == TaskKind::Quicklook,
+                };
+                assert!(reads_it, "{id}");
+            }
+            assert_eq!(planned.key(kind, &[]), key_in(&whole, &planned, kind), "{id}");
+            ids.insert(id);
         }
-        let subtiles: usize = plan.shards.iter().map(|shard| shard.subtiles.len()).sum();
+        assert_eq!((ids.len() as u32, layout.kind(layout.len())), (layout.len(), None));
+        let subtiles: usize = whole.shards.iter().map(|shard| shard.subtiles.len()).sum();
         let partials = if request.slice.is_some() { 4 * subtiles } else { 0 };
-        assert_eq!(tasks.len(), partials + subtiles + plan.outputs.tiles.len() + 1);
-        assert_eq!(tasks.last().unwrap().after.len(), plan.outputs.tiles.len());
+        assert_eq!(ids.len(), partials + subtiles + whole.outputs.tiles.len() + 1);
+        assert_eq!(layout.inputs(layout.len() - 1).len(), whole.outputs.tiles.len());
+        for strange in
+            ["", "quicklook/", "mosaic/33TVN", "composite/33TVM/99-0", "partial/33TVM/0-0", "composite/33TVM/a-b"]
+        {
+            assert_eq!(planned.find(&plan::TaskId(strange.into())), None, "{strange}");
+        }
     }
+}
+
+/// The key of what a task makes, as the documents that workers read tell it.
+fn key_in(whole: &Whole, planned: &Planned, kind: TaskKind) -> mosaic::ids::Key {
+    let keys = || whole.outputs.tiles.iter().map(|tile| whole.outputs.key(tile, |_| false)).collect::<Vec<_>>();
+    match kind {
+        TaskKind::Partial { shard, subtile, partial } => {
+            whole.shards[shard].subtiles[subtile].partials[partial].key.clone()
+        }
+        TaskKind::Composite { shard, subtile } => whole.shards[shard].subtiles[subtile].composite.clone(),
+        TaskKind::Mosaic { output } => {
+            let alone = planned.output(output);
+            alone.key(&alone.tiles[0], |_| false)
+        }
+        TaskKind::Quicklook => whole.outputs.quicklook_key(&keys()),
+    }
+}
+
+#[test]
+fn a_key_tells_which_composites_could_not_be_made() {
+    let whole = build(&sliced(), &here(), catalogue(&tiles(&["33TVM", "33TWM"]), &DAYS)).unwrap();
+    let planned = Planned::new(whole.plan.clone()).unwrap();
+    let failed: Vec<u32> = planned.layout().composites_of(0).skip(1).step_by(2).collect();
+    let tile = &whole.outputs.tiles[0];
+    let missing: Vec<usize> = (0..tile.inputs.len()).skip(1).step_by(2).collect();
+    assert_eq!(planned.missing(0, &failed), missing);
+    let lacks = |input: &plan::CompositeRef| missing.iter().any(|place| tile.inputs[*place] == *input);
+    let key = planned.key(TaskKind::Mosaic { output: 0 }, &failed);
+    assert_eq!(key, whole.outputs.key(tile, lacks));
+    assert_ne!(key, whole.outputs.key(tile, |_| false));
+}
+
+#[test]
+fn tiles_without_a_sub_tile_have_no_task() {
+    let size = |subtiles| TileSize { subtiles, partials: 2 };
+    let taken = vec![Taken { shard: 1, subtiles: vec![0, 1] }, Taken { shard: 4, subtiles: vec![0] }];
+    let layout = Layout::new([size(0), size(2), size(0), size(0), size(1), size(0)], vec![taken]);
+    assert_eq!(layout.len(), 11);
+    let shards: Vec<usize> = (0..9).map(|index| layout.place(index)).collect();
+    assert_eq!(shards, [1, 1, 1, 1, 1, 1, 4, 4, 4]);
+    assert_eq!(layout.inputs(9), [2, 5, 8]);
+    assert_eq!(layout.readers(1, 1).collect::<Vec<_>>(), [0]);
+    assert!((0..11).all(|index| layout.index(layout.kind(index).unwrap()) == Some(index)));
 }
 
 #[test]
@@ -385,7 +450,7 @@ fn keys_change_with_whatever_changes_pixels() {
         assert!(changed.0.iter().zip(&base.0).all(|(a, b)| a != b) && changed.1 != base.1 && changed.2 != base.2);
     }
     // Resolution and window.
-    let coarse = plan::build(Inputs {
+    let coarse = whole(Inputs {
         request: &sliced(),
         aoi: &here(),
         scenes: scenes(),
@@ -456,10 +521,11 @@ fn a_country_is_planned_whole() {
             let scenes = scenes.clone();
             let projection = Some((&utm as &dyn Projection, String::new()));
             let inputs = Inputs { request: &request, aoi: &aoi, scenes, working_resolution: 10.0, projection };
-            let plan = plan::build(inputs).unwrap();
+            let plan = whole(inputs).unwrap();
             let subtiles: usize = plan.shards.iter().map(|shard| shard.subtiles.len()).sum();
             assert!(plan.shards.len() > 30 && subtiles > 3000, "{name}: {} tiles", plan.shards.len());
-            assert!(tasks(&plan).len() > subtiles, "{name}");
+            let tasks = Planned::new(plan.plan).unwrap().layout().len();
+            assert!(tasks as usize > subtiles, "{name}");
         }
     }
 }

@@ -27,8 +27,10 @@ use crate::told::Told;
 
 /// How long the coordinator may hold a request for tasks.
 const LONG_POLL: Duration = Duration::from_secs(15);
-/// Renewal happens three times within the shortest lease.
+/// Renewal happens three times within a lease, and so often at least: it is how a worker learns that what it does is
+/// wanted no more.
 const RENEWALS: u32 = 3;
+const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often a report is tried before its task is left to its lease: for about as long as a lease lasts.
 const REPORT_TRIES: u32 = 8;
 /// The shortest and the longest pause before a coordinator that is away is asked again.
@@ -114,7 +116,7 @@ pub async fn work(
         let Some(lease) = response.leases.into_iter().next() else { continue };
         let lease = Lease::try_from(lease).map_err(|e| Box::new(Status::from(e)))?;
         if renewing.is_empty() {
-            let every = lease.ttl / RENEWALS;
+            let every = (lease.ttl / RENEWALS).min(RENEW_EVERY);
             renewing.spawn(renew(coordinators.clone(), settings.worker_id.clone(), Arc::clone(&held), every));
         }
         let task = Slot {

@@ -5,7 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mosaic::href::{Base, is_local};
+use rayon::prelude::*;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::fault::Fault;
 
@@ -22,7 +25,7 @@ pub(super) fn each_item(path: &Path, faults: &mut Vec<Fault>, mut visit: impl Fn
         if !seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())) {
             continue;
         }
-        match read(&file).and_then(|value| visit_file(&file, &value, faults, &mut visit)) {
+        match read(&file).and_then(|bytes| visit_file(&file, &bytes, faults, &mut visit)) {
             // The last pushed is read first.
             Ok(links) => to_read.extend(links.into_iter().rev()),
             Err(fault) => faults.push(fault),
@@ -30,59 +33,94 @@ pub(super) fn each_item(path: &Path, faults: &mut Vec<Fault>, mut visit: impl Fn
     }
 }
 
-fn read(path: &Path) -> Result<Value, Fault> {
-    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    std::fs::read(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Fault::Missing(path.to_owned()),
         _ => Fault::Io { path: path.to_owned(), source },
-    })?;
-    serde_json::from_slice(&bytes).map_err(|source| Fault::Json { path: path.to_owned(), source })
+    })
 }
+
+/// What a file says of itself. Its items are left as text: those of a continent, parsed, would not fit into memory.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(rename = "type", default)]
+    kind: Value,
+    #[serde(default)]
+    stac_version: Value,
+    #[serde(default)]
+    links: Value,
+    #[serde(borrow, default)]
+    features: Option<&'a RawValue>,
+}
+
+impl<'a> Head<'a> {
+    fn of(path: &Path, bytes: &'a [u8]) -> Result<Self, Fault> {
+        serde_json::from_slice(bytes).or_else(|_| match serde_json::from_slice::<Value>(bytes) {
+            Ok(_) => Err(Fault::NotStac { path: path.to_owned(), found: "none".to_owned() }),
+            Err(source) => Err(Fault::Json { path: path.to_owned(), source }),
+        })
+    }
+}
+
+/// Items that are parsed at once.
+const AT_ONCE: usize = 1024;
 
 /// Visits the file's own items, and gives the files that it links to.
 fn visit_file(
     file: &Path,
-    value: &Value,
+    bytes: &[u8],
     faults: &mut Vec<Fault>,
     visit: &mut Visit<'_>,
 ) -> Result<Vec<PathBuf>, Fault> {
-    match kind(value) {
-        Kind::Item => visit(file, value, faults),
-        Kind::Items(items) => items.iter().for_each(|item| visit(file, item, faults)),
+    let json = |source| Fault::Json { path: file.to_owned(), source };
+    let head = Head::of(file, bytes)?;
+    match kind(&head) {
+        // An item's own links lead elsewhere: to its collection, to what it was made from.
+        Kind::Item => {
+            visit(file, &serde_json::from_slice(bytes).map_err(json)?, faults);
+            return Ok(Vec::new());
+        }
+        Kind::Items(items) => {
+            for some in items.chunks(AT_ONCE) {
+                let parsed: Vec<_> = some.par_iter().map(|item| serde_json::from_str::<Value>(item.get())).collect();
+                for item in parsed {
+                    visit(file, &item.map_err(json)?, faults);
+                }
+            }
+        }
         Kind::Catalogue => {}
         Kind::Other(found) => return Err(Fault::NotStac { path: file.to_owned(), found }),
     }
-    // An item's own links lead elsewhere: to its collection, to what it was made from.
-    Ok(if matches!(kind(value), Kind::Item) { Vec::new() } else { linked_files(file, value, faults) })
+    Ok(linked_files(file, &head.links, faults))
 }
 
 enum Kind<'a> {
     Item,
-    Items(&'a [Value]),
+    Items(Vec<&'a RawValue>),
     Catalogue,
     Other(String),
 }
 
-fn kind(value: &Value) -> Kind<'_> {
-    let features = || value.get("features").and_then(Value::as_array);
-    match value.get("type").and_then(Value::as_str) {
+fn kind<'a>(head: &Head<'a>) -> Kind<'a> {
+    let features = || serde_json::from_str(head.features?.get()).ok();
+    match head.kind.as_str() {
         Some("Feature") => Kind::Item,
-        Some("FeatureCollection") => features()
-            .map_or_else(|| Kind::Other("a FeatureCollection without `features`".to_owned()), |list| Kind::Items(list)),
+        Some("FeatureCollection") => {
+            features().map_or_else(|| Kind::Other("a FeatureCollection without `features`".to_owned()), Kind::Items)
+        }
         Some("Catalog" | "Collection") => Kind::Catalogue,
         Some(other) => Kind::Other(format!("`{other}`")),
         // Catalogues before STAC 1.0 had no type.
-        None if value.get("stac_version").is_some() && value.get("links").is_some_and(Value::is_array) => {
-            Kind::Catalogue
-        }
+        None if !head.stac_version.is_null() && head.links.is_array() => Kind::Catalogue,
         None => Kind::Other("none".to_owned()),
     }
 }
 
 /// The files of `item` and `child` links, and of the next page of a search that was saved with its pages.
-fn linked_files(file: &Path, value: &Value, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
+fn linked_files(file: &Path, links: &Value, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
     let base = Base::of_file(&file.to_string_lossy());
     let mut files = Vec::new();
-    for link in value.get("links").and_then(Value::as_array).into_iter().flatten() {
+    for link in links.as_array().into_iter().flatten() {
         let field = |name: &str| link.get(name).and_then(Value::as_str);
         let (Some(rel), Some(href)) = (field("rel"), field("href")) else { continue };
         let href = base.resolve(href);

@@ -3,11 +3,24 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mosaic::plan::TaskKind;
 use proto::work::{Lease, LeaseRef, Outcome};
+use tokio::sync::oneshot;
 
-use super::Driver;
+use super::{Driver, Inner, ReportError};
+use crate::job::Job;
 use crate::metrics::Ending;
-use crate::table::Unknown;
+use crate::table::{Grant, Report, Unknown};
+use crate::trace::TaskContexts;
+
+/// A grant with what it takes to tell the worker what to do.
+struct Granted {
+    grant: Grant,
+    job: Arc<Job>,
+    /// Tasks of the job that are set aside, where the task could do without them.
+    failed: Vec<u32>,
+    contexts: Option<TaskContexts>,
+}
 
 impl Driver {
     /// Grants tasks to a worker, waiting for one at most `patience`.
@@ -22,58 +35,112 @@ impl Driver {
         }
     }
 
+    /// What a task is called, and its key, are worked out after the lock is given back.
     fn grant(&self, worker: &str, slots: usize) -> Vec<Lease> {
-        let since = Instant::now();
-        let mut inner = self.lock();
-        if self.now() < inner.grants_from {
-            return Vec::new();
-        }
-        let grants = inner.table.lease(worker, slots, self.now());
-        let leases: Vec<Lease> = grants
-            .into_iter()
-            .filter_map(|grant| {
-                let table = inner.table.job(&grant.job)?;
-                let (task, _) = table.task(grant.task)?;
-                let running = inner.jobs.get(&grant.job)?;
-                let spec = running.job.as_ref()?.spec(table, task);
-                let traceparent = running.contexts.as_ref().map(|contexts| contexts.of_task(&task.id));
-                let lease = LeaseRef { job: grant.job.clone(), task: task.id.clone(), epoch: grant.epoch };
-                Some(Lease { grant: lease, ttl: self.components.settings.lease, spec, traceparent })
-            })
-            .collect();
-        for lease in &leases {
-            Self::tell(&inner, &lease.grant.job);
-        }
+        let (since, now) = (Instant::now(), self.now());
+        let granted: Vec<Granted> = {
+            let mut inner = self.lock();
+            if now < inner.grants_from {
+                return Vec::new();
+            }
+            let grants = inner.table.lease(worker, slots, now);
+            if !grants.is_empty() && inner.table.has_work(now) {
+                self.ready.notify_one();
+            }
+            grants.into_iter().filter_map(|grant| Granted::of(&inner, grant)).collect()
+        };
+        let lease = |Granted { grant, job, failed, contexts }: Granted| {
+            let (task, spec) = job.spec(grant.task, &failed)?;
+            let traceparent = contexts.map(|contexts| contexts.of_task(&task));
+            let lease = LeaseRef { job: grant.job, task, epoch: grant.epoch };
+            Some(Lease { grant: lease, ttl: self.components.settings.lease, spec, traceparent })
+        };
+        let leases: Vec<Lease> = granted.into_iter().filter_map(lease).collect();
         self.metrics.granted(leases.len(), since.elapsed());
         leases
     }
 
     /// Renews leases; returns those that are void.
     pub fn renew(&self, worker: &str, leases: &[LeaseRef]) -> Vec<LeaseRef> {
-        self.lock().table.renew(worker, leases, self.now())
+        let now = self.now();
+        let mut inner = self.lock();
+        let mut is_void = |lease: &&LeaseRef| {
+            let grant = inner.grant(lease);
+            !grant.is_some_and(|(_, grant)| inner.table.renew(worker, &grant, now))
+        };
+        leases.iter().filter(|lease| is_void(lease)).cloned().collect()
     }
 
-    /// Records how a task ended.
+    /// Records how a task ended: it is noted down when this returns.
     ///
     /// # Errors
-    /// `Unknown` where the lease is no longer the worker's.
-    pub fn report(self: &Arc<Self>, worker: &str, lease: &LeaseRef, outcome: Outcome) -> Result<(), Unknown> {
+    /// `Unknown` where the lease is no longer the worker's, and its artifact is not there; `NotLeader` where it cannot be
+    /// noted down any more.
+    pub async fn report(self: &Arc<Self>, worker: &str, lease: &LeaseRef, outcome: Outcome) -> Result<(), ReportError> {
         let since = Instant::now();
-        {
-            let mut inner = self.lock();
-            let lost = if let Outcome::InputsLost(keys) = &outcome { keys.clone() } else { Vec::new() };
-            let ending = Ending::of(&outcome);
-            let taken = inner.table.report(worker, lease, outcome, self.now());
-            self.metrics.reported(if taken.is_ok() { ending } else { Ending::Stale });
-            taken?;
-            if !lost.is_empty() {
-                let job = inner.jobs.get(&lease.job).and_then(|running| running.job.clone()).ok_or(Unknown)?;
-                let key_of = |task: &_| Some(job.artifact(task, |_| false).1);
-                inner.table.lost(lease, &lost, key_of);
-            }
-        }
+        let ending = Ending::of(&outcome);
+        let (job, grant) = self.lock().grant(lease).ok_or(Unknown)?;
+        let taken = match self.take(worker, &grant, job.report(grant.task, outcome)) {
+            Err(Unknown) if ending == Ending::Done => self.find(job, &grant).await,
+            taken => taken,
+        };
+        self.metrics.reported(if taken.is_ok() { ending } else { Ending::Stale });
+        let noted = taken?;
+        self.to_note.notify_one();
+        self.wake();
         self.follow(&lease.job);
+        let noted = noted.await.map_err(|_| ReportError::NotLeader);
         self.metrics.report_took(since.elapsed());
-        Ok(())
+        noted
+    }
+
+    /// Takes a report; what resolves once it is noted down.
+    fn take(&self, worker: &str, grant: &Grant, report: Report) -> Result<oneshot::Receiver<()>, Unknown> {
+        let (tell, noted) = oneshot::channel();
+        let mut inner = self.lock();
+        inner.table.report(worker, grant, report, self.now())?;
+        inner.waiting.push(tell);
+        Ok(noted)
+    }
+
+    /// Whoever comes too late, or from another leader, may have stored the artifact all the same.
+    async fn find(&self, job: Arc<Job>, grant: &Grant) -> Result<oneshot::Receiver<()>, Unknown> {
+        let failed: Vec<u32> = {
+            let inner = self.lock();
+            let table = inner.table.job(&grant.job).filter(|table| table.ended().is_none()).ok_or(Unknown)?;
+            table.failures().keys().copied().collect()
+        };
+        let (store, task) = (self.components.store.clone(), grant.task);
+        let looked = tokio::task::spawn_blocking(move || job.is_there(task, &failed, &store)).await;
+        if !looked.unwrap_or_default() {
+            return Err(Unknown);
+        }
+        let (tell, noted) = oneshot::channel();
+        let mut inner = self.lock();
+        inner.table.found(&grant.job, grant.task);
+        inner.waiting.push(tell);
+        Ok(noted)
+    }
+}
+
+impl Inner {
+    /// What a lease means in the table, and its job.
+    fn grant(&self, lease: &LeaseRef) -> Option<(Arc<Job>, Grant)> {
+        let job = self.jobs.get(&lease.job)?.job.clone()?;
+        let task = job.planned.find(&lease.task)?;
+        Some((job, Grant { job: lease.job.clone(), task, epoch: lease.epoch }))
+    }
+}
+
+impl Granted {
+    fn of(inner: &Inner, grant: Grant) -> Option<Self> {
+        let running = inner.jobs.get(&grant.job)?;
+        let (job, contexts) = (running.job.clone()?, running.contexts.clone());
+        let table = inner.table.job(&grant.job)?;
+        let failed = match job.planned.layout().kind(grant.task) {
+            Some(TaskKind::Mosaic { .. } | TaskKind::Quicklook) => table.failures().keys().copied().collect(),
+            _ => Vec::new(),
+        };
+        Some(Self { grant, job, failed, contexts })
     }
 }

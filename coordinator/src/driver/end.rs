@@ -1,9 +1,9 @@
 //! What follows from the state of a job: those that watch are told, and what has ended is published.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use proto::job::{JobState, TaskCounts};
+use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::{Driver, Inner, PAUSE};
@@ -11,14 +11,12 @@ use crate::state::{self, StateError};
 use crate::table::Ended;
 
 impl Driver {
-    /// Does what the state of a job asks for: wakes those that wait for tasks, tells those that watch, ends it.
+    /// Ends a job whose tasks have all ended.
     pub(super) fn follow(self: &Arc<Self>, id: &str) {
-        self.ready.notify_waiters();
         let mut inner = self.lock();
+        let Some(ended) = inner.table.job(id).and_then(|table| table.ended().cloned()) else { return };
         Self::tell(&inner, id);
-        let Inner { table, jobs, .. } = &mut *inner;
-        let (Some(table), Some(running)) = (table.job(id), jobs.get_mut(id)) else { return };
-        let Some(ended) = table.ended().cloned() else { return };
+        let Some(running) = inner.jobs.get_mut(id) else { return };
         if std::mem::replace(&mut running.is_ending, true) {
             return;
         }
@@ -49,6 +47,10 @@ impl Driver {
             tokio::time::sleep(PAUSE).await;
         }
         record.told(&state);
+        if let Err(error) = self.components.state.forget(&id).await {
+            // It is in nobody's way.
+            tracing::warn!(%error, job = %id, "how far it was is kept");
+        }
         if let Some(running) = self.lock().jobs.get_mut(&id) {
             (running.record, running.ended) = (record, Some(Instant::now()));
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use proto::job::JobState;
 use tokio::sync::watch;
 
-use super::{Driver, Inner, NotLeader, PAUSE, Running};
+use super::{Components, Driver, Inner, NotLeader, PAUSE, Running, SubmitError};
+use crate::job::Job;
 use crate::publish::version;
-use crate::state::{self, Record, Role};
+use crate::state::{self, Record, Role, notes};
 use crate::table::JobTable;
 
 /// How long a new leader waits for workers to tell what they are at.
@@ -57,20 +58,20 @@ impl Driver {
         }
     }
 
-    /// A job that another leader began, planned again unless it has ended. A store that is away is waited for, as long
-    /// as this coordinator leads.
+    /// A job that another leader began, with the plan that was made then; planned again where that is not there any more.
+    /// A store that is away is waited for, as long as this coordinator leads.
     async fn go_on_with(self: &Arc<Self>, record: Record, role: &watch::Receiver<Role>) -> (Running, Option<JobTable>) {
         if record.ended.is_some() {
             return (Running::new(record, None), None);
         }
         loop {
-            match self.planned(&record, false).await {
-                Ok((job, table)) => {
+            match self.resume_or_plan(record.clone()).await {
+                Ok((record, job, table)) => {
                     let running = Running::new(record, Some(Arc::new(job)));
                     return (running.traced(&table, self.components.traced_tasks), Some(table));
                 }
                 Err(error) if error.is_away() && !role.has_changed().unwrap_or(true) => {
-                    tracing::warn!(%error, job = record.job, "it cannot be planned yet");
+                    tracing::warn!(%error, job = record.job, "it cannot be gone on with yet");
                     tokio::time::sleep(PAUSE).await;
                 }
                 // What was good when it was submitted is not any more: that is told, not hidden.
@@ -81,6 +82,42 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// A job with the plan that its record names, else with one that is made now.
+    async fn resume_or_plan(self: &Arc<Self>, record: Record) -> Result<(Record, Job, JobTable), SubmitError> {
+        match self.resume(&record).await {
+            Ok((job, table)) => Ok((record, job, table)),
+            Err(error) if error.is_away() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, job = record.job, "its plan is made anew");
+                self.plan_anew(record).await
+            }
+        }
+    }
+
+    /// The stored plan of a job, and how far it was.
+    async fn resume(self: &Arc<Self>, record: &Record) -> Result<(Job, JobTable), SubmitError> {
+        let missing = || SubmitError::Internal("there is no plan of it".to_owned());
+        let key = record.plan.clone().ok_or_else(missing)?;
+        let (driver, request) = (Arc::clone(self), record.request.clone());
+        let load = move || {
+            let Components { store, survey, .. } = &driver.components;
+            Job::load(request, &key, store, survey.as_ref())
+        };
+        let loaded = tokio::task::spawn_blocking(load).await;
+        let job = loaded.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
+        let saved = self.components.state.noted(&notes::run(&record.job, &job.key)).await?;
+        let table = self.table(&job, &saved);
+        Ok((job, table))
+    }
+
+    async fn plan_anew(self: &Arc<Self>, mut record: Record) -> Result<(Record, Job, JobTable), SubmitError> {
+        let (job, table) = self.planned(&record, false).await?;
+        record.plan = Some(job.key.clone());
+        self.components.state.forget(&record.job).await?;
+        self.components.state.put(&record).await?;
+        Ok((record, job, table))
     }
 
     /// Reads the report of a mosaic that another leader published, and tells that it has ended.

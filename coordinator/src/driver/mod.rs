@@ -6,25 +6,27 @@
 //! ```text
 //! submit ─► plan ─► table ◄─► dispatch (lease, renew, report) ◄─► workers
 //!                     │
-//! lead (loads, or     └─► end (tells, publishes, notes down)
-//!   forgets it all)
+//! lead (loads, or     ├─► note (notes down how far jobs are, then acknowledges)
+//!   forgets it all)    └─► end (tells, publishes, notes down how they ended)
 //! ```
 
 mod dispatch;
 mod end;
 mod error;
 mod lead;
+mod note;
 mod publish;
 mod submit;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use artifacts::{Access, ArtifactStore};
 use mosaic::survey::Survey;
 use proto::job::{JobProgress, JobState};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
 use tracing::info_span;
 
 use crate::job::Job;
@@ -33,7 +35,7 @@ use crate::state::{self, Record, Role};
 use crate::table::{Expired, JobTable, Settings, Table};
 use crate::trace::TaskContexts;
 
-pub use error::{NoJob, NotLeader, RetryError, SubmitError};
+pub use error::{NoJob, NotLeader, ReportError, RetryError, SubmitError};
 
 /// What the driver needs of the world.
 #[derive(Clone)]
@@ -97,6 +99,8 @@ impl Running {
 
     /// Tells of a task whose worker was not heard of any more: the worker will not.
     fn tell_expired(&self, Expired { task, worker, epoch }: &Expired) {
+        let planned = self.job.as_ref().map(|job| &job.planned);
+        let Some(task) = planned.and_then(|planned| Some(planned.id(planned.layout().kind(*task)?))) else { return };
         let (status, why) = ("ERROR", "its lease expired");
         let span = info_span!("lease", %task, worker, epoch, otel.status_code = status, otel.status_description = why);
         self.record.contain(&span);
@@ -108,6 +112,8 @@ impl Running {
 struct Inner {
     table: Table,
     jobs: HashMap<String, Running>,
+    /// Those that wait until what they reported is noted down.
+    waiting: Vec<oneshot::Sender<()>>,
     /// Whether this coordinator leads, and has loaded what it must know for that.
     is_leading: bool,
     /// Nothing is granted before: workers tell first what they are at.
@@ -124,8 +130,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Driver {
     components: Components,
     inner: Mutex<Inner>,
-    /// Woken when a task may have become ready.
+    /// Wakes one of those that wait for tasks, when there is one to be had.
     ready: Notify,
+    /// Woken when there is something to note down.
+    to_note: Arc<Notify>,
     epoch: Instant,
     /// What is counted besides.
     pub(crate) metrics: Metrics,
@@ -139,10 +147,12 @@ impl Driver {
             components,
             inner: Mutex::new(Inner::default()),
             ready: Notify::new(),
+            to_note: Arc::new(Notify::new()),
             epoch: Instant::now(),
             metrics: Metrics::default(),
         });
         tokio::spawn(tick_on(Arc::downgrade(&driver)));
+        tokio::spawn(note::note_on(Arc::downgrade(&driver), Arc::clone(&driver.to_note)));
         // Whoever is alone leads before it is first asked.
         driver.assume(&mut role).await;
         tokio::spawn(lead::change_roles(Arc::downgrade(&driver), role));
@@ -200,9 +210,23 @@ impl Driver {
             for (job, expired) in inner.table.tick(self.now()) {
                 inner.jobs.get(&job).inspect(|running| running.tell_expired(&expired));
             }
-            inner.jobs.keys().cloned().collect()
+            let running = inner.jobs.iter().filter(|(_, running)| !running.is_ending);
+            running.map(|(id, _)| id.clone()).collect()
         };
         ids.iter().for_each(|id| self.follow(id));
+        for id in &ids {
+            Self::tell(&self.lock(), id);
+        }
+        self.to_note.notify_one();
+        self.wake();
+    }
+
+    /// Wakes one of those that wait for tasks, where there is one to be had. Whoever gets one wakes the next.
+    fn wake(&self) {
+        let (inner, now) = (self.lock(), self.now());
+        if now >= inner.grants_from && inner.table.has_work(now) {
+            self.ready.notify_one();
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl Driver {
         run: &Arc<Run>,
         number: &mut Option<u64>,
     ) -> Option<Result<JobState, PublishError>> {
-        let (request, access) = (job.prepared.request.clone(), self.components.access.clone());
+        let (request, access) = (job.request.clone(), self.components.access.clone());
         let (name, store) = (request.name.clone(), self.components.store.clone());
         let look = move || {
             let output = version::open(&request, &access)?;

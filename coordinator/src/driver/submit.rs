@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mosaic::ids::Key;
+use mosaic::link::Linkage;
 use mosaic::request::Request;
 use proto::job::JobState;
 use tracing::info_span;
@@ -11,10 +12,10 @@ use tracing::info_span;
 use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
 use crate::attachments::{self, Attachments};
 use crate::job::Job;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::link_all;
 use crate::publish::version;
 use crate::state::{Record, StateError};
-use crate::table::JobTable;
+use crate::table::{Changes, JobTable, Saved};
 use crate::trace::Trace;
 
 impl Driver {
@@ -59,13 +60,16 @@ impl Driver {
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let record = Record { job: id.clone(), request, submitted, ended: None, trace: Trace::begin(&id) };
+        let mut record =
+            Record { job: id.clone(), request, submitted, plan: None, ended: None, trace: Trace::begin(&id) };
         let refused = |error: &SubmitError| {
             record.told(&JobState::Failed { error: error.to_string(), internal: false });
         };
         let (job, table) = self.planned(&record, true).await.inspect_err(refused)?;
         tracing::info!(job = id, tasks = table.progress().total().total, "a mosaic begins");
+        record.plan = Some(job.key.clone());
         // Acknowledged is only what would survive this coordinator.
+        self.components.state.forget(&id).await?;
         self.components.state.put(&record).await?;
         {
             let mut inner = self.lock();
@@ -76,6 +80,8 @@ impl Driver {
             inner.jobs.insert(id.clone(), running.traced(&table, self.components.traced_tasks));
             inner.table.insert(id.clone(), table);
         }
+        self.to_note.notify_one();
+        self.wake();
         self.follow(&id);
         Ok(id)
     }
@@ -100,20 +106,29 @@ impl Driver {
     }
 
     fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
-        let Components { store, survey, settings, .. } = &self.components;
+        let Components { store, survey, .. } = &self.components;
         let at_hand = attachments::at_hand(&request, store)?;
-        let prepared = info_span!("prepare").in_scope(|| prepare(at_hand.request.clone(), survey.as_ref()))?;
-        let prepared = Prepared { request, ..prepared };
-        if prepared.linkage.scenes.is_empty() {
-            return Err(SubmitError::Nothing(nothing(&prepared)));
+        let mut linked = info_span!("prepare").in_scope(|| link_all(at_hand.request.clone(), survey.as_ref()))?;
+        linked.request = request;
+        if linked.linkage.scenes.is_empty() {
+            return Err(SubmitError::Nothing(nothing(&linked.linkage)));
         }
-        if prepared.plan.outputs.tiles.is_empty() {
+        let (job, made) = info_span!("store the plan").in_scope(|| Job::plan(linked, store))?;
+        if job.planned.layout().outputs() == 0 {
             let why = "no pixel of the mosaic has its centre in the area: look at `aoi` and `grid.resolution`";
             return Err(SubmitError::Nothing(why.to_owned()));
         }
-        let job = info_span!("store the plan").in_scope(|| Job::store(prepared, store))?;
-        let table = info_span!("find what is done").in_scope(|| job.table(store, *settings));
+        let mut table = self.table(&job, &made);
+        // What is there is news to whoever leads next.
+        table.put_back(Changes { places: made.places.into_keys().collect(), ..Changes::default() });
         Ok((job, table))
+    }
+
+    /// The tasks of a job, of which these are made.
+    pub(super) fn table(&self, job: &Job, made: &Saved) -> JobTable {
+        // So many grants can a leader make of a job before its epochs reach those of the next one.
+        let first = self.components.state.term() << 32;
+        JobTable::restored(Arc::clone(job.planned.layout()), made, first, self.components.settings)
     }
 
     /// Stops a job, and waits until that is noted down; whether there was one to stop.
@@ -128,8 +143,7 @@ impl Driver {
 }
 
 /// Why nothing can be made: how many scenes there are, and what becomes of them.
-fn nothing(prepared: &Prepared) -> String {
-    let linkage = &prepared.linkage;
+fn nothing(linkage: &Linkage) -> String {
     if linkage.found() == 0 {
         return "no scene of the catalogue lies in the area and the period: look at `aoi`, `period`, `months` and \
                 `filter`, or ask `clearmosaic plan`"

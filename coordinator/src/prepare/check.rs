@@ -9,9 +9,12 @@ use mosaic::link::LinkedScene;
 use mosaic::projection::{Projection, Utm, utm_of_epsg};
 use mosaic::request::Request;
 use mosaic::survey::{RasterSurvey, Survey};
+use rayon::prelude::*;
 
 use super::PrepareError;
 
+/// Headers that are held at once.
+const AT_ONCE: usize = 256;
 /// The whole world, in degrees.
 const WORLD: [f64; 4] = [-180.0, -90.0, 180.0, 90.0];
 
@@ -20,9 +23,15 @@ const WORLD: [f64; 4] = [-180.0, -90.0, 180.0, 90.0];
 pub fn scores(request: &Request, scenes: &mut [LinkedScene], survey: &dyn Survey) -> Result<(), PrepareError> {
     let mut planes = Planes { survey, known: HashMap::new() };
     let mut faults = Vec::new();
-    for linked in scenes {
+    // To look costs a round trip each: several are under way at once.
+    let look = |linked: &LinkedScene| survey.raster(&linked.score.href, Some(request.scores.band.name())).ok();
+    let looked = scenes.chunks_mut(AT_ONCE).flat_map(|some| {
+        let found: Vec<_> = some.par_iter().map(&look).collect();
+        some.iter_mut().zip(found)
+    });
+    for (linked, found) in looked {
         let href = linked.score.href.clone();
-        let Ok(found) = survey.raster(&href, Some(request.scores.band.name())) else { continue };
+        let Some(found) = found else { continue };
         for (tag, value) in &found.tags {
             linked.score.properties.entry(tag.clone()).or_insert_with(|| value.clone().into());
         }

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mosaic::aoi::Aoi;
-use mosaic::ids::TileId;
+use mosaic::ids::{Key, TileId};
 use mosaic::link::{LinkOptions, Linkage, LinkedScene, ScoreTable, ScoreTemplate, link};
-use mosaic::plan::{self, Inputs, Plan, SceneInput};
+use mosaic::plan::{self, Inputs, Plan, PlanError, SceneInput, TileShard};
 use mosaic::projection::{Projection, utm_of_epsg};
 use mosaic::request::{AoiSource, Crs, Request, SceneSource, ScoreSource};
 use mosaic::scene::{Scene, unique};
@@ -63,11 +63,29 @@ pub fn link_only(request: &Request) -> Result<(Aoi, Vec<TileId>, Linkage), Prepa
     Ok((aoi, tiles, linkage))
 }
 
-/// Links and plans a request.
+/// A request that can be planned: what it names was read, and looked at.
+pub struct Linked {
+    /// The request, its paths absolute.
+    pub request: Request,
+    /// Its area.
+    pub aoi: Aoi,
+    /// Every tile that may have scenes, in order.
+    pub tiles: Vec<TileId>,
+    /// Its scenes, sorted by what becomes of them.
+    pub linkage: Linkage,
+    scenes: BTreeMap<TileId, Vec<SceneInput>>,
+    working_resolution: f64,
+    projection: Option<Chosen>,
+}
+
+/// A projection, and its operation's name.
+type Chosen = (Arc<dyn Projection>, String);
+
+/// Links a request, and looks at what it takes to plan it.
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, PrepareError> {
+pub fn link_all(request: Request, survey: &dyn Survey) -> Result<Linked, PrepareError> {
     let (aoi, tiles, mut linkage) = link_only(&request)?;
     check::scores(&request, &mut linkage.scenes, survey)?;
     let working_resolution = working_resolution(&request, &linkage.scenes, survey)?;
@@ -75,32 +93,70 @@ pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, Prepar
     for linked in &linkage.scenes {
         scenes.entry(linked.scene.tile).or_default().push(files::input(linked, &request));
     }
-    let projection = match request.grid.crs {
+    let projection = projection(&request, &aoi, survey)?;
+    Ok(Linked { request, aoi, tiles, linkage, scenes, working_resolution, projection })
+}
+
+/// The projection of a request's output in its area; none where it is native or a UTM zone.
+pub(crate) fn projection(request: &Request, aoi: &Aoi, survey: &dyn Survey) -> Result<Option<Chosen>, PrepareError> {
+    match request.grid.crs {
         Crs::Epsg(epsg) if utm_of_epsg(epsg).is_none() => {
-            let area = aoi.bbox();
-            let name = format!("EPSG:{epsg}");
-            Some(survey.projection(&name, area).map_err(|e| PrepareError::one(format!("`grid.crs`: {e}")))?)
+            let (area, name) = (aoi.bbox(), format!("EPSG:{epsg}"));
+            let chosen = survey.projection(&name, area);
+            chosen.map(Some).map_err(|e| PrepareError::one(format!("`grid.crs`: {e}")))
         }
-        _ => None,
-    };
-    let utm = match request.grid.crs {
-        Crs::Epsg(epsg) => utm_of_epsg(epsg),
-        Crs::Native => None,
-    };
-    let plan = plan::build(Inputs {
-        request: &request,
-        aoi: &aoi,
-        scenes,
-        working_resolution,
-        projection: match (&projection, &utm) {
+        _ => Ok(None),
+    }
+}
+
+impl Linked {
+    /// Plans it. Each tile's shard is given to `keep`, with its index and its key, and let go.
+    ///
+    /// # Errors
+    /// Where it cannot be planned, or a shard is not kept.
+    pub fn plan<E: From<PrepareError> + Send>(
+        self,
+        keep: impl Fn(usize, &Key, &TileShard) -> Result<(), E> + Sync,
+    ) -> Result<Prepared, E> {
+        let Self { request, aoi, tiles, linkage, scenes, working_resolution, projection } = self;
+        let utm = match request.grid.crs {
+            Crs::Epsg(epsg) => utm_of_epsg(epsg),
+            Crs::Native => None,
+        };
+        let projected = match (&projection, &utm) {
             (Some((projection, operation)), _) => Some((projection.as_ref(), operation.clone())),
-            (None, Some(utm)) => Some((utm, String::new())),
+            (None, Some(utm)) => Some((utm as &dyn Projection, String::new())),
             (None, None) => None,
-        },
-    })
-    .map_err(|e| PrepareError::one(e.to_string()))?;
-    let projection = projection.map(|(projection, _)| projection);
-    Ok(Prepared { request, aoi, tiles, linkage, plan, projection })
+        };
+        let inputs = Inputs { request: &request, aoi: &aoi, scenes, working_resolution, projection: projected };
+        let keep = |index: usize, key: &Key, shard: &TileShard| keep(index, key, shard).map_err(Unkept::Other);
+        let plan = plan::build(inputs, keep).map_err(|unkept| match unkept {
+            Unkept::Plan(error) => PrepareError::one(error.to_string()).into(),
+            Unkept::Other(error) => error,
+        })?;
+        let projection = projection.map(|(projection, _)| projection);
+        Ok(Prepared { request, aoi, tiles, linkage, plan, projection })
+    }
+}
+
+/// Why there is no plan: it cannot be made, or it was not kept.
+enum Unkept<E> {
+    Plan(PlanError),
+    Other(E),
+}
+
+impl<E> From<PlanError> for Unkept<E> {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(error)
+    }
+}
+
+/// Links and plans a request; the plan's shards are not kept.
+///
+/// # Errors
+/// Everything that is wrong with the request and what it names.
+pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, PrepareError> {
+    link_all(request, survey)?.plan(|_, _, _| Ok(()))
 }
 
 fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {

@@ -1,9 +1,9 @@
 //! What `plan` and `link` tell: for programs as JSON, and the numbers that tables for people are made of.
 
-use mosaic::grid::mgrs;
+use mosaic::grid::{mgrs, subtiles};
 use mosaic::ids::{SystemIndex, TileId};
 use mosaic::period::Period;
-use mosaic::plan::tasks;
+use mosaic::plan::TilePlan;
 use mosaic::request::{Dtype, Request};
 use mosaic::scene::Scene;
 use serde::Serialize;
@@ -115,15 +115,16 @@ impl Prepared {
     #[must_use]
     pub fn summary(&self) -> PlanSummary {
         let tile = |tile: &TileId| {
-            let shard = self.plan.shards.iter().find(|shard| shard.tile == *tile);
+            let planned = self.plan.tiles.binary_search_by_key(tile, |planned| planned.tile);
+            let planned = planned.ok().map(|index| &self.plan.tiles[index]);
             let (ulx, uly) = mgrs::origin(*tile);
             TileSummary {
                 tile: *tile,
                 epsg: tile.epsg(),
                 ulx,
                 uly,
-                scenes: shard.map_or(0, |shard| shard.scenes.len()),
-                subtiles: shard.map_or(0, |shard| shard.subtiles.len()),
+                scenes: planned.map_or(0, |planned| planned.scenes),
+                subtiles: planned.map_or(0, |planned| planned.subtiles.len()),
             }
         };
         PlanSummary {
@@ -134,33 +135,37 @@ impl Prepared {
             superseded: self.linkage.superseded.iter().map(|s| s.scene.id.clone()).collect(),
             unusable: self.linkage.unusable.iter().map(|u| u.linked.system_index.to_string()).collect(),
             outputs: self.plan.outputs.tiles.iter().map(|tile| tile.id.clone()).collect(),
-            tasks: tasks(&self.plan).len(),
+            tasks: self.plan.tasks(),
             bytes_to_read: self.bytes_to_read(),
             bytes_to_store: self.bytes_to_store(),
         }
     }
 
     fn bytes_to_read(&self) -> u64 {
-        let of_shard = |shard: &mosaic::plan::TileShard| {
-            let files = shard.scenes.iter().flat_map(|scene| scene.bands.iter().chain([&scene.score]));
-            let bytes: u64 = files.filter_map(|file| file.size).sum();
-            let needed: usize = shard.subtiles.iter().map(|planned| planned.at.window.pixels()).sum();
-            bytes as f64 * needed as f64 / (shard.grid.width * shard.grid.height) as f64
+        let of_tile = |tile: &TilePlan| {
+            let needed = self.pixels(tile);
+            tile.bytes as f64 * needed as f64 / (tile.grid.width * tile.grid.height) as f64
         };
-        self.plan.shards.iter().map(of_shard).sum::<f64>() as u64
+        self.plan.tiles.iter().map(of_tile).sum::<f64>() as u64
+    }
+
+    /// Pixels of a tile's sub-tiles.
+    fn pixels(&self, tile: &TilePlan) -> usize {
+        let lattice = subtiles(self.plan.outputs.working_resolution).into_iter().flatten();
+        let is_needed = |index: usize| tile.subtiles.binary_search(&(index as u32)).is_ok();
+        lattice.enumerate().filter(|(index, _)| is_needed(*index)).map(|(_, at)| at.window.pixels()).sum()
     }
 
     fn bytes_to_store(&self) -> u64 {
         let bands = self.plan.outputs.bands.len() as f64;
         let sample = if self.plan.outputs.dtype == Dtype::Float32 { 4.0 } else { 2.0 };
         let composite = bands * sample + 2.0;
-        let of_shard = |shard: &mosaic::plan::TileShard| {
-            let pixels: usize = shard.subtiles.iter().map(|planned| planned.at.window.pixels()).sum();
-            let partials = if self.plan.sliced { CLEAR * shard.scenes.len() as f64 * bands * 2.0 } else { 0.0 };
-            pixels as f64 * (composite + partials)
+        let of_tile = |tile: &TilePlan| {
+            let partials = if self.plan.sliced { CLEAR * tile.scenes as f64 * bands * 2.0 } else { 0.0 };
+            self.pixels(tile) as f64 * (composite + partials)
         };
         let outputs: usize = self.plan.outputs.tiles.iter().map(|tile| tile.grid.width * tile.grid.height).sum();
-        let all = self.plan.shards.iter().map(of_shard).sum::<f64>() + outputs as f64 * composite;
+        let all = self.plan.tiles.iter().map(of_tile).sum::<f64>() + outputs as f64 * composite;
         (all * RATIO) as u64
     }
 }

@@ -12,7 +12,7 @@ use proto::work::{LeaseRef, Outcome};
 use tonic::{Request, Response, Status};
 
 use super::leading;
-use crate::driver::Driver;
+use crate::driver::{Driver, ReportError};
 
 /// The longest that a request for tasks is held: load balancers close what is idle for longer.
 const LONGEST_POLL: Duration = Duration::from_secs(20);
@@ -48,7 +48,13 @@ impl WorkService for Work {
         let lease: LeaseRef = lease.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `lease`"))?.into();
         let outcome = outcome.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `outcome`"))?;
         let outcome = Outcome::try_from(outcome)?;
-        self.0.report(&worker_id, &lease, outcome).map_err(|unknown| Status::not_found(unknown.to_string()))?;
-        Ok(Response::new(ReportTaskResponse {}))
+        match self.0.report(&worker_id, &lease, outcome).await {
+            Ok(()) => Ok(Response::new(ReportTaskResponse {})),
+            Err(error @ ReportError::Unknown(_)) => Err(Status::not_found(error.to_string())),
+            Err(error @ ReportError::NotLeader) => {
+                leading(&self.0)?;
+                Err(Status::unavailable(error.to_string()))
+            }
+        }
     }
 }

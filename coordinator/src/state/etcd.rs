@@ -4,6 +4,7 @@
 //! <prefix>/leader/…        the election: a key of each candidate, its URL, bound to its lease
 //! <prefix>/jobs/<id>       a record, JSON
 //! <prefix>/versions/<name> the last number of a mosaic's versions
+//! <prefix>/progress/…      how far jobs are: notes
 //! ```
 //!
 //! Every write is a transaction that holds only while the leader's own key is the one it was elected with. A leader
@@ -12,11 +13,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, LeaderKey, Txn, TxnOp};
+use etcd_client::{
+    Client, Compare, CompareOp, ConnectOptions, DeleteOptions, Error, GetOptions, LeaderKey, Txn, TxnOp,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{Record, Role, StateError, Store};
+use super::{Note, Record, Role, StateError, Store, notes};
+use crate::table::Saved;
 
 /// Records of this layout.
 const PREFIX: &str = "/clearmosaic/v1";
@@ -28,6 +32,12 @@ const MARGIN: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts, and between two looks at who leads.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Writes of one transaction, and bytes: etcd takes 128 and 1.5 MiB.
+const MOST_WRITES: usize = 120;
+const MOST_BYTES: usize = 1 << 20;
+/// Keys that are read at once.
+const PAGE: i64 = 256;
 
 /// Records in etcd.
 pub struct Etcd {
@@ -47,6 +57,16 @@ async fn answered<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, 
 }
 
 impl Etcd {
+    /// Writes, if this coordinator leads, and at one moment.
+    async fn write(&self, writes: Vec<TxnOp>) -> Result<(), StateError> {
+        let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
+        let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
+        let write = Txn::new().when([is_leader]).and_then(writes);
+        let mut client = self.client.clone();
+        let written = answered(client.txn(write)).await?;
+        if written.succeeded() { Ok(()) } else { Err(StateError::NotLeader) }
+    }
+
     /// Connects, and takes part in the election until `stop` is true: the records, and the role that changes as it goes.
     /// `advertise` is the URL under which workers and clients reach this coordinator.
     ///
@@ -196,15 +216,55 @@ impl Store for Etcd {
     }
 
     async fn put(&self, record: &Record) -> Result<(), StateError> {
-        let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
         let key = format!("{PREFIX}/jobs/{}", record.job);
         let why = |e: serde_json::Error| StateError::Corrupt { key: key.clone(), why: e.to_string() };
         let value = serde_json::to_vec(record).map_err(why)?;
-        let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
-        let write = Txn::new().when([is_leader]).and_then([TxnOp::put(key, value, None)]);
-        let mut client = self.client.clone();
-        let written = answered(client.txn(write)).await?;
-        if written.succeeded() { Ok(()) } else { Err(StateError::NotLeader) }
+        self.write(vec![TxnOp::put(key, value, None)]).await
+    }
+
+    async fn note(&self, notes: &[Note]) -> Result<(), StateError> {
+        let (mut writes, mut bytes) = (Vec::new(), 0);
+        for note in notes {
+            let (key, value) = note.encoded();
+            let key = format!("{PREFIX}/{key}");
+            let more = key.len() + value.len();
+            if writes.len() == MOST_WRITES || bytes + more > MOST_BYTES {
+                self.write(std::mem::take(&mut writes)).await?;
+                bytes = 0;
+            }
+            bytes += more;
+            writes.push(TxnOp::put(key, value, None));
+        }
+        if writes.is_empty() { Ok(()) } else { self.write(writes).await }
+    }
+
+    async fn noted(&self, run: &str) -> Result<Saved, StateError> {
+        let below = format!("{PREFIX}/{}", notes::below(run));
+        let end = below.strip_suffix('/').map(|path| format!("{path}0")).unwrap_or_default();
+        let (mut saved, mut from, mut client) = (Saved::default(), below.clone(), self.client.clone());
+        loop {
+            // No answer over what gRPC takes, however many tiles there are.
+            let page = GetOptions::new().with_range(end.clone()).with_limit(PAGE);
+            let found = answered(client.get(from, Some(page))).await?;
+            for kv in found.kvs() {
+                let key = String::from_utf8_lossy(kv.key());
+                notes::read(&mut saved, key.strip_prefix(&below).unwrap_or_default(), kv.value())?;
+            }
+            match found.kvs().last().filter(|_| found.more()) {
+                // The least key that is greater.
+                Some(last) => from = String::from_utf8_lossy(last.key()).into_owned() + "\0",
+                None => return Ok(saved),
+            }
+        }
+    }
+
+    async fn forget(&self, job: &str) -> Result<(), StateError> {
+        let below = format!("{PREFIX}/{}", notes::below(job));
+        self.write(vec![TxnOp::delete(below, Some(DeleteOptions::new().with_prefix()))]).await
+    }
+
+    fn term(&self) -> u64 {
+        self.leading.borrow().as_ref().map_or(0, |leader| leader.rev().unsigned_abs())
     }
 
     async fn next_version(&self, mosaic: &str, at_least: u64) -> Result<u64, StateError> {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-use super::{Record, Role, StateError, Store};
+use super::{Note, Record, Role, StateError, Store};
+use crate::table::Saved;
 
 /// Records in memory.
 #[derive(Debug, Default)]
@@ -40,5 +42,23 @@ impl Store for Memory {
         let last = versions.entry(mosaic.to_owned()).or_default();
         *last = (*last + 1).max(at_least);
         Ok(*last)
+    }
+
+    async fn note(&self, _: &[Note]) -> Result<(), StateError> {
+        // Nobody would be there to read it: what is done is found in the store.
+        Ok(())
+    }
+
+    async fn noted(&self, _: &str) -> Result<Saved, StateError> {
+        Ok(Saved::default())
+    }
+
+    async fn forget(&self, _: &str) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    fn term(&self) -> u64 {
+        // Seconds: workers of one that was there before may still hold what it granted.
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
     }
 }

@@ -1,17 +1,20 @@
 //! What coordinators must not forget, and who of them leads.
 //!
-//! A record for each job: its request, and how it ended. Everything else is found again: the plan follows from the
-//! request, what is done lies in the store under its keys, and workers say what they are at. So there is little to
-//! write, and a new leader goes on where the old one was killed.
+//! A record for each job: its request, the key of its plan, and how it ended; and while it runs, which of its tasks are
+//! made ([`notes`]). The plan itself is an artifact, and workers say what they are at. So there is little to write, and a
+//! new leader goes on where the old one was killed, with the plan that was made then, whatever has become of the
+//! catalogue. Order of truth: an artifact is stored, then reported, then noted here, then acknowledged.
 //!
 //! ```text
-//! campaign ─► leader: loads the records, plans what has not ended, writes ─► lease lost: stops at once ─► campaign
+//! campaign ─► leader: loads records, plans and notes, writes ─► lease lost: stops at once ─► campaign
 //!         └─► follower: tells who leads
 //! ```
 
 mod etcd;
 mod memory;
+pub mod notes;
 
+use mosaic::ids::Key;
 use mosaic::request::Request;
 use proto::job::JobState;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,9 @@ use crate::trace::Trace;
 
 pub use etcd::Etcd;
 pub use memory::Memory;
+pub use notes::{Note, Noted};
+
+use crate::table::Saved;
 
 /// A job, as far as it must not be forgotten.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +36,9 @@ pub struct Record {
     pub request: Request,
     /// When, in milliseconds since 1970.
     pub submitted: u64,
+    /// The key of its plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Key>,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
     /// Where it is in a trace.
@@ -154,4 +163,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `NotLeader`; or where it cannot be noted down.
     async fn next_version(&self, mosaic: &str, at_least: u64) -> Result<u64, StateError>;
+
+    /// Notes down how far jobs are, in as few transactions as can be. Only the leader can.
+    ///
+    /// # Errors
+    /// `NotLeader`; or where it cannot be written: some of it may have been.
+    async fn note(&self, notes: &[Note]) -> Result<(), StateError>;
+
+    /// How far a job was with its plan: [`notes::run`].
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    async fn noted(&self, run: &str) -> Result<Saved, StateError>;
+
+    /// Forgets how far a job is: it has ended, or begins anew. Only the leader can.
+    ///
+    /// # Errors
+    /// `NotLeader`; or where it cannot be written.
+    async fn forget(&self, job: &str) -> Result<(), StateError>;
+
+    /// A number that is greater for each leader than for all that were before.
+    fn term(&self) -> u64;
 }

@@ -14,11 +14,13 @@
 //!                                                                  Failed ─► what cannot do without it fails too
 //! ```
 //!
-//! The epoch of a task rises on each grant: a report under another epoch is stale. One that is newer than any that the
-//! table knows was granted by the leader before, and is adopted. `Done` goes back to `Waiting` only
-//! when the artifact turns out to be missing or corrupt.
+//! The epoch of a job rises on each grant: a report under another epoch is stale. One that is older than all that the
+//! table has granted was granted by the leader before, and is adopted. `Done` goes back to `Ready` only when the artifact
+//! turns out to be missing or corrupt. A task that takes long may be leased twice at the end: the first that is done
+//! counts.
 
 mod job;
+mod ready;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -26,12 +28,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use job::{Ended, Expired, JobTable, Progress, Unknown};
+pub use job::{Changes, Ended, Expired, JobTable, Progress, Report, Saved, SetAside, Unknown};
 pub use state::{Setbacks, Settings, State, Tally};
-
-use mosaic::ids::Key;
-use mosaic::plan::Task;
-use proto::work::{LeaseRef, Outcome};
 
 /// Time on the coordinator's clock since it started.
 pub type Now = Duration;
@@ -42,7 +40,7 @@ pub struct Grant {
     /// The job.
     pub job: String,
     /// Index of the task in the job.
-    pub task: usize,
+    pub task: u32,
     /// The grant.
     pub epoch: u64,
 }
@@ -53,9 +51,12 @@ pub struct Table {
     jobs: BTreeMap<String, JobTable>,
 }
 
-/// How long a job has to wait for its turn: the fewer of its tasks run, the sooner.
+/// How long a job has to wait for its turn: the fewer of its tasks run for its weight, the sooner. Weights are powers of
+/// two up to this one.
+const HEAVIEST: u32 = 16;
+
 fn turn(job: &JobTable) -> u32 {
-    job.progress().running()
+    job.progress().running() * (HEAVIEST / job.weight.clamp(1, HEAVIEST))
 }
 
 impl Table {
@@ -84,47 +85,71 @@ impl Table {
         self.jobs.get(id)
     }
 
+    /// What of each job is to be noted down; it counts as noted from now on.
+    pub fn take_changes(&mut self) -> Vec<(String, Changes)> {
+        let changes = self.jobs.iter_mut().map(|(id, job)| (id.clone(), job.take_changes()));
+        changes.filter(|(_, changes)| !changes.is_empty()).collect()
+    }
+
+    /// What could not be noted down is still to be.
+    pub fn put_back(&mut self, job: &str, changes: Changes) {
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.put_back(changes);
+        }
+    }
+
     /// Stops a job: nothing of it is granted any more, and what runs is void.
     pub fn cancel(&mut self, id: &str) -> bool {
         self.jobs.get_mut(id).is_some_and(JobTable::cancel)
     }
 
-    /// Grants at most `slots` tasks to a worker: of the job of which the fewest tasks run, so that all get on; of the
-    /// tile where the worker was last; in order of the plan, so that a sub-tile's composite follows its partials.
+    /// Grants at most `slots` tasks to a worker: of the job of which the fewest tasks run for its weight, so that all get
+    /// on; of the tile where the worker was last; in order of the plan, so that a sub-tile's composite follows its
+    /// partials. Where there is nothing else, one that takes long with another worker.
     pub fn lease(&mut self, worker: &str, slots: usize, now: Now) -> Vec<Grant> {
         let mut grants = Vec::new();
         while grants.len() < slots {
-            let ready = self.jobs.iter_mut().filter(|(_, job)| job.is_ready());
+            let ready = self.jobs.iter_mut().filter(|(_, job)| job.is_ready(now));
             let Some((id, job)) = ready.min_by_key(|(_, job)| turn(job)) else { break };
             let Some((task, epoch)) = job.lease(worker, now) else { break };
             grants.push(Grant { job: id.clone(), task, epoch });
         }
+        if grants.is_empty() && slots > 0 {
+            grants.extend(self.lease_again(worker, now));
+        }
         grants
     }
 
-    /// Renews leases; returns those that are void.
-    pub fn renew(&mut self, worker: &str, leases: &[LeaseRef], now: Now) -> Vec<LeaseRef> {
-        let void = |lease: &&LeaseRef| {
-            let job = self.jobs.get_mut(&lease.job);
-            !job.is_some_and(|job| job.renew(worker, &lease.task, lease.epoch, now))
-        };
-        leases.iter().filter(void).cloned().collect()
+    fn lease_again(&mut self, worker: &str, now: Now) -> Option<Grant> {
+        self.jobs.iter_mut().find_map(|(id, job)| {
+            let (task, epoch) = job.lease_again(worker, now)?;
+            Some(Grant { job: id.clone(), task, epoch })
+        })
+    }
+
+    /// Whether a worker could have a task now.
+    #[must_use]
+    pub fn has_work(&self, now: Now) -> bool {
+        self.jobs.values().any(|job| job.is_ready(now) || job.has_late(now))
+    }
+
+    /// Renews a lease; whether it is the worker's.
+    pub fn renew(&mut self, worker: &str, lease: &Grant, now: Now) -> bool {
+        self.jobs.get_mut(&lease.job).is_some_and(|job| job.renew(worker, lease.task, lease.epoch, now))
     }
 
     /// Records how a task ended. What follows from it is asked of the job.
     ///
     /// # Errors
     /// `Unknown` where the lease is no longer the worker's.
-    pub fn report(&mut self, worker: &str, lease: &LeaseRef, outcome: Outcome, now: Now) -> Result<(), Unknown> {
+    pub fn report(&mut self, worker: &str, lease: &Grant, report: Report, now: Now) -> Result<(), Unknown> {
         let job = self.jobs.get_mut(&lease.job).ok_or(Unknown)?;
-        job.report(worker, &lease.task, lease.epoch, outcome, now)
+        job.report(worker, lease.task, lease.epoch, report, now)
     }
 
-    /// Marks artifacts that a task reads as lost: they are made again, and it waits for them.
-    pub fn lost(&mut self, reporter: &LeaseRef, keys: &[Key], key_of: impl Fn(&Task) -> Option<Key>) {
-        if let Some(job) = self.jobs.get_mut(&reporter.job) {
-            job.lost(&reporter.task, keys, key_of);
-        }
+    /// Records that an artifact is there, whoever made it: whether that is news.
+    pub fn found(&mut self, job: &str, task: u32) -> bool {
+        self.jobs.get_mut(job).is_some_and(|job| job.found(task))
     }
 
     /// Lets time pass: back-offs end, and leases expire: which, each with its job.

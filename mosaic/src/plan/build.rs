@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::lattice::{self, Placed};
 use super::needed::{Needs, Output};
-use super::{CompositeRef, OutputTile, Outputs, Plan, Recipe, SceneInput, TileShard};
+use super::{OutputTile, Outputs, Plan, Recipe, SceneInput, Taken, TilePlan, TileShard};
 use crate::aoi::Aoi;
 use crate::grid::output::{CandidatesError, native_window};
-use crate::grid::{self, Bounds, GridError, PixelGrid, Window};
+use crate::grid::{self, Bounds, GridError, PixelGrid, SubTile, Window};
 use crate::ids::{Key, TileId};
 use crate::owner::Owners;
 use crate::period::Period;
@@ -51,35 +53,63 @@ pub enum PlanError {
     },
 }
 
-/// Builds the plan of a request.
+/// Builds the plan of a request. Tile after tile, on all cores, `keep` is given the tile's index, its shard's key,
+/// and the shard, which is let go then: the shards of a continent do not fit into memory.
 ///
 /// # Errors
-/// Where the grid does not suit the area, the area cannot be transformed, or a scene lies outside of the period.
-pub fn build(mut inputs: Inputs<'_>) -> Result<Plan, PlanError> {
+/// Where the grid does not suit the area, the area cannot be transformed, or a scene lies outside of the period; where a
+/// shard is not kept.
+pub fn build<E: From<PlanError> + Send>(
+    mut inputs: Inputs<'_>,
+    keep: impl Fn(usize, &Key, &TileShard) -> Result<(), E> + Sync,
+) -> Result<Plan, E> {
     inputs.scenes.retain(|_, scenes| !scenes.is_empty());
     let request = inputs.request;
-    let slices = request.slice.map_or_else(|| vec![request.period], |length| length.slices(&request.period));
     let owners = Owners::new(inputs.scenes.keys().copied());
     let output = Output {
-        projection: projection(&inputs)?,
+        projection: projection(&inputs).map_err(PlanError::from)?,
         resolution: request.grid.resolution,
         resampling: request.grid.resampling,
     };
     let needs = Needs::new(inputs.aoi, &owners, output);
-    let mut shards = Vec::new();
-    for (tile, scenes) in &inputs.scenes {
-        let scenes = sorted(scenes, &slices, request.period)?;
-        shards.push(shard(*tile, scenes, &inputs, &needs)?);
-    }
-    let outputs = outputs(&inputs, &shards, &owners, &needs)?;
+    let maker = Maker {
+        inputs: &inputs,
+        needs: &needs,
+        slices: request.slice.map_or_else(|| vec![request.period], |length| length.slices(&request.period)),
+        recipe: recipe(request),
+        lattice: grid::subtiles(inputs.working_resolution).map_err(PlanError::from)?.collect(),
+    };
+    let of_tiles: Vec<(&TileId, &Vec<SceneInput>)> = inputs.scenes.iter().collect();
+    let make = |(index, (tile, scenes)): (usize, &(&TileId, &Vec<SceneInput>))| {
+        let shard = maker.shard(**tile, scenes)?;
+        let key = shard.key();
+        keep(index, &key, &shard)?;
+        Ok::<_, E>(maker.tile(&shard, key))
+    };
+    let tiles = of_tiles.par_iter().enumerate().map(make).collect::<Result<Vec<_>, E>>()?;
+    let (outputs, reads) = maker.outputs(&tiles, &owners)?;
     Ok(Plan {
         name: request.name.clone(),
         request: Key::of("clearmosaic request", request),
-        slices,
+        slices: maker.slices,
         sliced: request.slice.is_some(),
-        shards,
+        recipe: maker.recipe,
+        tiles,
         outputs,
+        reads,
     })
+}
+
+fn recipe(request: &Request) -> Recipe {
+    let mut bands = request.bands.clone();
+    bands.sort_unstable();
+    Recipe {
+        bands,
+        threshold: request.scores.threshold,
+        score_band: request.scores.band,
+        dtype: request.median.dtype,
+        min_observations: request.median.min_observations,
+    }
 }
 
 /// The output's projection; none where it is native.
@@ -105,85 +135,107 @@ fn sorted(scenes: &[SceneInput], slices: &[Period], period: Period) -> Result<Ve
     Ok(scenes)
 }
 
-fn shard(
-    tile: TileId,
-    scenes: Vec<SceneInput>,
-    inputs: &Inputs<'_>,
-    needs: &Needs<'_>,
-) -> Result<TileShard, PlanError> {
-    let request = inputs.request;
-    let mut bands = request.bands.clone();
-    bands.sort_unstable();
-    let recipe = Recipe {
-        bands,
-        threshold: request.scores.threshold,
-        score_band: request.scores.band,
-        dtype: request.median.dtype,
-        min_observations: request.median.min_observations,
-    };
-    let grid = grid::tile_grid(tile, inputs.working_resolution)?;
-    let needs = needs.of_tile(tile, &grid)?;
-    let mut needed = Vec::new();
-    for at in grid::subtiles(inputs.working_resolution)? {
-        if needs.window(&at.window)? {
-            needed.push(at);
+/// What all tiles' shares have in common.
+struct Maker<'a> {
+    inputs: &'a Inputs<'a>,
+    needs: &'a Needs<'a>,
+    slices: Vec<Period>,
+    recipe: Recipe,
+    /// Every sub-tile that a tile can have.
+    lattice: Vec<SubTile>,
+}
+
+/// Output tiles, and of each what it reads.
+type Reading = (Vec<OutputTile>, Vec<Vec<Taken>>);
+
+impl Maker<'_> {
+    fn shard(&self, tile: TileId, scenes: &[SceneInput]) -> Result<TileShard, PlanError> {
+        let request = self.inputs.request;
+        let scenes = sorted(scenes, &self.slices, request.period)?;
+        let grid = grid::tile_grid(tile, self.inputs.working_resolution)?;
+        let needs = self.needs.of_tile(tile, &grid)?;
+        let mut needed = Vec::new();
+        for at in &self.lattice {
+            if needs.window(&at.window)? {
+                needed.push(*at);
+            }
+        }
+        let mut shard = TileShard { tile, grid, recipe: self.recipe.clone(), scenes, subtiles: Vec::new() };
+        shard.add_subtiles(needed, request.slice.is_some());
+        Ok(shard)
+    }
+
+    /// What the plan itself keeps of a shard.
+    fn tile(&self, shard: &TileShard, key: Key) -> TilePlan {
+        let files = shard.scenes.iter().flat_map(|scene| scene.bands.iter().chain([&scene.score]));
+        let place = |at: &SubTile| self.lattice.binary_search_by_key(&(at.row, at.column), |at| (at.row, at.column));
+        let subtiles = shard.subtiles.iter().filter_map(|planned| u32::try_from(place(&planned.at).ok()?).ok());
+        TilePlan {
+            tile: shard.tile,
+            grid: shard.grid,
+            shard: key,
+            scenes: shard.scenes.len(),
+            bytes: files.filter_map(|file| file.size).sum(),
+            digests: shard.digests(self.inputs.request.slice.is_some()),
+            subtiles: subtiles.collect(),
+            composites: shard.subtiles.iter().map(|planned| planned.composite.clone()).collect(),
         }
     }
-    let mut shard = TileShard { tile, grid, recipe, scenes, subtiles: Vec::new() };
-    shard.add_subtiles(needed, request.slice.is_some());
-    Ok(shard)
-}
 
-fn outputs(
-    inputs: &Inputs<'_>,
-    shards: &[TileShard],
-    owners: &Owners,
-    needs: &Needs<'_>,
-) -> Result<Outputs, PlanError> {
-    let request = inputs.request;
-    let (tiles, operation) = match (request.grid.crs, &inputs.projection) {
-        (Crs::Epsg(epsg), Some((projection, operation))) => {
-            let placed: Result<Vec<_>, _> = shards.iter().map(|shard| Placed::new(shard, needs, *projection)).collect();
-            let tiles = lattice::tiles(&request.grid, epsg, inputs.aoi, &placed?, owners, *projection)?;
-            (tiles, utm_of_epsg(epsg).is_none().then(|| operation.clone()))
-        }
-        _ => (native_tiles(inputs, shards)?, None),
-    };
-    Ok(Outputs {
-        crs: request.grid.crs,
-        operation,
-        resampling: request.grid.resampling,
-        dtype: request.median.dtype,
-        bands: request.bands.clone(),
-        working_resolution: inputs.working_resolution,
-        aoi: inputs.aoi.clone(),
-        tiles,
-    })
-}
-
-/// One output tile per MGRS tile with a linked scene, cut to the window that the AOI's bounds need.
-fn native_tiles(inputs: &Inputs<'_>, shards: &[TileShard]) -> Result<Vec<OutputTile>, PlanError> {
-    let mut tiles = Vec::new();
-    for shard in shards {
-        let window = native_window(shard.tile, inputs.working_resolution, inputs.aoi)?;
-        let Some(window) = window.filter(|window| window.pixels() > 0) else { continue };
-        let grid = shard.grid.windowed(&window);
-        let bounds = in_zone(&grid, &grid.window());
-        let near = |other: &&TileShard| {
-            let footprint = in_zone(&other.grid, &other.grid.window());
-            other.tile.zone() == shard.tile.zone() && footprint.intersection(&bounds).is_some()
+    fn outputs(&self, tiles: &[TilePlan], owners: &Owners) -> Result<(Outputs, Vec<Vec<Taken>>), PlanError> {
+        let (inputs, request) = (self.inputs, self.inputs.request);
+        let ((tiles, reads), operation) = match (request.grid.crs, &inputs.projection) {
+            (Crs::Epsg(epsg), Some((projection, operation))) => {
+                let place = |(index, tile)| Placed::new(index, tile, &self.lattice, self.needs, *projection);
+                let placed: Result<Vec<_>, _> = tiles.par_iter().enumerate().map(place).collect();
+                let reading = lattice::tiles(&request.grid, epsg, inputs.aoi, &placed?, owners, *projection)?;
+                (reading, utm_of_epsg(epsg).is_none().then(|| operation.clone()))
+            }
+            _ => (self.native_tiles(tiles)?, None),
         };
-        let neighbours: Vec<&TileShard> = shards.iter().filter(near).collect();
+        let outputs = Outputs {
+            crs: request.grid.crs,
+            operation,
+            resampling: request.grid.resampling,
+            dtype: request.median.dtype,
+            bands: request.bands.clone(),
+            working_resolution: inputs.working_resolution,
+            aoi: inputs.aoi.clone(),
+            tiles,
+        };
+        Ok((outputs, reads))
+    }
+
+    /// One output tile per MGRS tile with a linked scene, cut to the window that the AOI's bounds need.
+    fn native_tiles(&self, tiles: &[TilePlan]) -> Result<Reading, PlanError> {
+        let made: Result<Vec<_>, PlanError> = tiles.par_iter().map(|tile| self.native_tile(tile, tiles)).collect();
+        Ok(made?.into_iter().flatten().unzip())
+    }
+
+    fn native_tile(&self, tile: &TilePlan, all: &[TilePlan]) -> Result<Option<(OutputTile, Vec<Taken>)>, PlanError> {
+        let resolution = self.inputs.working_resolution;
+        let window = native_window(tile.tile, resolution, self.inputs.aoi)?;
+        let Some(window) = window.filter(|window| window.pixels() > 0) else { return Ok(None) };
+        let grid = tile.grid.windowed(&window);
+        let bounds = in_zone(&grid, &grid.window());
+        let is_near = |other: &TilePlan| {
+            let footprint = || in_zone(&other.grid, &other.grid.window());
+            other.tile.zone() == tile.tile.zone() && footprint().intersection(&bounds).is_some()
+        };
         // A halo reaches a little beyond the window.
-        let reach = 16.0 * inputs.working_resolution;
-        let owners = neighbours.iter().map(|shard| shard.tile).collect();
-        let takes = |other: &TileShard, window: &Window| {
+        let reach = 16.0 * resolution;
+        let takes = |other: &TilePlan, subtile: u32| {
+            let window = &self.lattice[subtile as usize].window;
             in_zone(&other.grid, window).widened(reach).intersection(&bounds).is_some()
         };
-        let inputs = composites(&neighbours, takes);
-        tiles.push(OutputTile { id: shard.tile.to_string(), native: Some(shard.tile), grid, owners, inputs });
+        let near = (0..).zip(all).filter(|(_, other)| is_near(other));
+        let taken = near.map(|(shard, other)| {
+            let subtiles = (0..).zip(&other.subtiles).filter(|(_, at)| takes(other, **at)).map(|(index, _)| index);
+            Taken { shard, subtiles: subtiles.collect() }
+        });
+        let (id, native) = (tile.tile.to_string(), Some(tile.tile));
+        Ok(Some((OutputTile { id, native, grid, owners: Vec::new(), inputs: Vec::new() }, taken.collect())))
     }
-    Ok(tiles)
 }
 
 /// A window's edges, northings counted from the equator, so that both halves of a zone are one plane.
@@ -191,14 +243,4 @@ fn in_zone(grid: &PixelGrid, window: &Window) -> Bounds {
     let shift = utm_of_epsg(grid.epsg).map_or(0.0, |utm| utm.false_northing());
     let bounds = grid.bounds(window);
     Bounds { min_y: bounds.min_y - shift, max_y: bounds.max_y - shift, ..bounds }
-}
-
-fn composites(shards: &[&TileShard], takes: impl Fn(&TileShard, &Window) -> bool) -> Vec<CompositeRef> {
-    let of_shard = |shard: &&TileShard| {
-        let taken = shard.subtiles.iter().filter(|planned| takes(shard, &planned.at.window));
-        taken
-            .map(|planned| CompositeRef { tile: shard.tile, at: planned.at, key: planned.composite.clone() })
-            .collect::<Vec<_>>()
-    };
-    shards.iter().flat_map(of_shard).collect()
 }

@@ -2,11 +2,11 @@
 
 use super::build::PlanError;
 use super::needed::Needs;
-use super::{CompositeRef, OutputTile, TileShard};
+use super::{OutputTile, Taken, TilePlan};
 use crate::aoi::Aoi;
 use crate::grid::output::candidates;
 use crate::grid::utm::forward;
-use crate::grid::{Bounds, Footprint, PixelGrid, Window, footprint};
+use crate::grid::{Bounds, Footprint, PixelGrid, SubTile, Window, footprint};
 use crate::owner::{InZone, Owners};
 use crate::projection::{Projection, ProjectionError, utm_of_epsg};
 use crate::request::Grid;
@@ -22,28 +22,40 @@ const SMALLEST_CELL: usize = 16;
 /// More than the sides of a footprint bulge between two points, metres.
 const SPARE_M: f64 = 60.0;
 
-/// A shard in the output's plane; what lies outside of the CRS's domain is nowhere.
+/// A tile in the output's plane; what lies outside of the CRS's domain is nowhere.
 pub struct Placed<'a> {
-    shard: &'a TileShard,
+    index: usize,
+    tile: &'a TilePlan,
     footprint: Option<Bounds>,
     /// Of each sub-tile with its halo.
     subtiles: Vec<Option<Bounds>>,
 }
 
 impl<'a> Placed<'a> {
-    /// Places a shard.
+    /// Places a tile, the plan's `index`-th; `lattice` are the sub-tiles that a tile can have.
     ///
     /// # Errors
     /// Where the CRS cannot be transformed.
-    pub fn new(shard: &'a TileShard, needs: &Needs<'_>, projection: &dyn Projection) -> Result<Self, ProjectionError> {
-        let grid = &shard.grid;
-        let needs = needs.of_tile(shard.tile, grid)?;
+    pub fn new(
+        index: usize,
+        tile: &'a TilePlan,
+        lattice: &[SubTile],
+        needs: &Needs<'_>,
+        projection: &dyn Projection,
+    ) -> Result<Self, ProjectionError> {
+        let grid = &tile.grid;
+        let needs = needs.of_tile(tile.tile, grid)?;
         let whole = grid.bounds(&grid.window()).widened(SPARE_M);
         let subtile = |window: &Window| outline(grid, &grid.bounds(&needs.widened(window)), SUBTILE_PIECES, projection);
         Ok(Self {
-            shard,
+            index,
+            tile,
             footprint: outline(grid, &whole, FOOTPRINT_PIECES, projection)?,
-            subtiles: shard.subtiles.iter().map(|planned| subtile(&planned.at.window)).collect::<Result<_, _>>()?,
+            subtiles: tile
+                .subtiles
+                .iter()
+                .map(|at| subtile(&lattice[*at as usize].window))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -52,9 +64,9 @@ impl<'a> Placed<'a> {
     }
 
     /// The composites that lie, with their halos, in part within bounds.
-    fn composites(&self, bounds: &Bounds) -> impl Iterator<Item = CompositeRef> {
-        let met = self.shard.subtiles.iter().zip(&self.subtiles).filter(|(_, b)| meets(b, bounds));
-        met.map(|(planned, _)| CompositeRef { tile: self.shard.tile, at: planned.at, key: planned.composite.clone() })
+    fn composites(&self, bounds: &Bounds) -> Taken {
+        let met = (0..).zip(&self.subtiles).filter(|(_, placed)| meets(placed, bounds));
+        Taken { shard: self.index as u32, subtiles: met.map(|(index, _)| index).collect() }
     }
 }
 
@@ -82,7 +94,7 @@ fn around(points: impl Iterator<Item = (f64, f64)>) -> Option<Bounds> {
     finite.map(|(x, y)| Bounds { min_x: x, min_y: y, max_x: x, max_y: y }).reduce(|a, b| a.union(&b))
 }
 
-/// The tiles of the lattice that own a pixel, column by column.
+/// The tiles of the lattice that own a pixel, column by column, and of each what it reads.
 ///
 /// # Errors
 /// Where the CRS cannot be transformed, or there are far too many tiles.
@@ -93,25 +105,26 @@ pub fn tiles(
     placed: &[Placed<'_>],
     owners: &Owners,
     projection: &dyn Projection,
-) -> Result<Vec<OutputTile>, PlanError> {
+) -> Result<(Vec<OutputTile>, Vec<Vec<Taken>>), PlanError> {
     let side = f64::from(spec.tile_pixels) * spec.resolution;
-    let mut tiles = Vec::new();
+    let (mut tiles, mut reads) = (Vec::new(), Vec::new());
     for candidate in candidates(aoi, projection, side)? {
         let grid = candidate.grid(epsg, spec.resolution, spec.tile_pixels as usize);
         let bounds = grid.bounds(&grid.window());
         let near: Vec<&Placed<'_>> = placed.iter().filter(|placed| placed.meets(&bounds)).collect();
-        let inputs: Vec<CompositeRef> = near.iter().flat_map(|placed| placed.composites(&bounds)).collect();
-        if inputs.is_empty() {
+        let taken: Vec<Taken> = near.iter().map(|placed| placed.composites(&bounds)).collect();
+        if taken.iter().all(|taken| taken.subtiles.is_empty()) {
             continue;
         }
-        let footprints = near.iter().map(|placed| footprint(placed.shard.tile)).collect();
+        let footprints = near.iter().map(|placed| footprint(placed.tile.tile)).collect();
         let search = Search { grid: &grid, aoi, owners, footprints, projection };
         if search.finds(&grid.window())? {
-            let owners = near.iter().map(|placed| placed.shard.tile).collect();
-            tiles.push(OutputTile { id: candidate.to_string(), native: None, grid, owners, inputs });
+            let id = candidate.to_string();
+            tiles.push(OutputTile { id, native: None, grid, owners: Vec::new(), inputs: Vec::new() });
+            reads.push(taken);
         }
     }
-    Ok(tiles)
+    Ok((tiles, reads))
 }
 
 /// The search for a pixel of an output tile that lies in the area and has an owner.

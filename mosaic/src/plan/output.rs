@@ -81,6 +81,17 @@ struct MosaicKey<'a> {
 impl Outputs {
     /// Key of an output tile's rasters, where the composites for which `missing` holds could not be made.
     pub fn key(&self, tile: &OutputTile, missing: impl Fn(&CompositeRef) -> bool) -> Key {
+        self.key_within(&self.area_key(), tile, missing)
+    }
+
+    /// Digest of the area, which every output tile's key holds: for those that ask for many keys.
+    #[must_use]
+    pub fn area_key(&self) -> Key {
+        Key::of("clearmosaic aoi", &self.aoi)
+    }
+
+    /// The same as [`Self::key`], with the area's digest at hand.
+    pub fn key_within(&self, area: &Key, tile: &OutputTile, missing: impl Fn(&CompositeRef) -> bool) -> Key {
         Key::of(
             "clearmosaic mosaic tile",
             &MosaicKey {
@@ -91,13 +102,19 @@ impl Outputs {
                 dtype: self.dtype,
                 bands: &self.bands,
                 working_resolution: self.working_resolution,
-                aoi: Key::of("clearmosaic aoi", &self.aoi),
+                aoi: area.clone(),
                 grid: &tile.grid,
                 native: tile.native,
                 owners: &tile.owners,
                 composites: tile.inputs.iter().map(|input| (input, missing(input))).collect(),
             },
         )
+    }
+
+    /// The same outputs with other tiles.
+    #[must_use]
+    pub fn with_tiles(&self, tiles: Vec<OutputTile>) -> Self {
+        Self { operation: self.operation.clone(), bands: self.bands.clone(), aoi: self.aoi.clone(), tiles, ..*self }
     }
 
     /// Key of the picture of these output tiles.

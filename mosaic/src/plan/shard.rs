@@ -123,30 +123,28 @@ struct CompositeKey<'a> {
     recipe_bands: &'a [Band],
 }
 
-impl TileShard {
-    /// The scenes of one slice, or of all.
-    pub fn scenes_of(&self, slice: Option<usize>) -> impl Iterator<Item = &SceneInput> {
-        self.scenes.iter().filter(move |scene| slice.is_none_or(|s| scene.slice == s))
-    }
+/// The scenes of one slice of a tile, or of all its slices, by their digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceDigest {
+    /// Index of the plan's slice; none where the scenes are those of the whole period.
+    pub slice: Option<usize>,
+    /// Digest of the scenes.
+    pub scenes: Key,
+}
 
-    /// Digest of the scenes of one slice, or of all.
+impl Recipe {
+    /// Key of the partial of a sub-tile of a tile's grid over the scenes of this digest.
     #[must_use]
-    pub fn scenes_key(&self, slice: Option<usize>) -> Key {
-        Key::of("clearmosaic scenes", &self.scenes_of(slice).map(SceneInput::key).collect::<Vec<_>>())
-    }
-
-    /// Key of the partial of a sub-tile over the scenes of this digest.
-    #[must_use]
-    pub fn partial_key(&self, at: &SubTile, scenes: &Key) -> Key {
+    pub fn partial_key(&self, grid: &PixelGrid, at: &SubTile, scenes: &Key) -> Key {
         Key::of(
             "clearmosaic partial",
             &PartialKey {
                 algorithm: ALGORITHM,
-                grid: &self.grid,
+                grid,
                 window: &at.window,
-                bands: &self.recipe.bands,
-                threshold: self.recipe.threshold,
-                score_band: self.recipe.score_band,
+                bands: &self.bands,
+                threshold: self.threshold,
+                score_band: self.score_band,
                 scenes,
             },
         )
@@ -160,11 +158,24 @@ impl TileShard {
             &CompositeKey {
                 algorithm: ALGORITHM,
                 partials,
-                dtype: self.recipe.dtype,
-                min_observations: self.recipe.min_observations,
-                recipe_bands: &self.recipe.bands,
+                dtype: self.dtype,
+                min_observations: self.min_observations,
+                recipe_bands: &self.bands,
             },
         )
+    }
+}
+
+impl TileShard {
+    /// The scenes of one slice, or of all.
+    pub fn scenes_of(&self, slice: Option<usize>) -> impl Iterator<Item = &SceneInput> {
+        self.scenes.iter().filter(move |scene| slice.is_none_or(|s| scene.slice == s))
+    }
+
+    /// Digest of the scenes of one slice, or of all.
+    #[must_use]
+    pub fn scenes_key(&self, slice: Option<usize>) -> Key {
+        Key::of("clearmosaic scenes", &self.scenes_of(slice).map(SceneInput::key).collect::<Vec<_>>())
     }
 
     /// Key of the core of these partials, which are in order of slice. What a core knows beyond the middle depends on
@@ -174,20 +185,32 @@ impl TileShard {
         Key::of("clearmosaic core", &(ALGORITHM, SLOTS, partials))
     }
 
+    /// The key that it is kept under.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::of("clearmosaic plan shard", self)
+    }
+
+    /// The slices that hold a scene, each with the digest of its scenes; one of all scenes where not `sliced`.
+    #[must_use]
+    pub fn digests(&self, sliced: bool) -> Vec<SliceDigest> {
+        if !sliced {
+            return vec![SliceDigest { slice: None, scenes: self.scenes_key(None) }];
+        }
+        let slices: BTreeSet<usize> = self.scenes.iter().map(|scene| scene.slice).collect();
+        let digest = |slice| SliceDigest { slice: Some(slice), scenes: self.scenes_key(Some(slice)) };
+        slices.into_iter().map(digest).collect()
+    }
+
     /// Adds sub-tiles with their keys: a partial per slice that holds a scene where `sliced`, else none.
     pub fn add_subtiles(&mut self, subtiles: impl IntoIterator<Item = SubTile>, sliced: bool) {
-        let slices: BTreeSet<usize> = self.scenes.iter().map(|scene| scene.slice).collect();
-        let digests: Vec<(Option<usize>, Key)> = if sliced {
-            slices.into_iter().map(|slice| (Some(slice), self.scenes_key(Some(slice)))).collect()
-        } else {
-            vec![(None, self.scenes_key(None))]
-        };
+        let digests = self.digests(sliced);
         for at in subtiles {
-            let keys: Vec<Key> = digests.iter().map(|(_, scenes)| self.partial_key(&at, scenes)).collect();
+            let keys: Vec<Key> = digests.iter().map(|d| self.recipe.partial_key(&self.grid, &at, &d.scenes)).collect();
             let kept = digests.iter().zip(&keys);
             let partials =
-                kept.filter_map(|((slice, _), key)| Some(PartialPlan { slice: (*slice)?, key: key.clone() })).collect();
-            self.subtiles.push(SubTilePlan { at, composite: self.composite_key(keys), partials });
+                kept.filter_map(|(d, key)| Some(PartialPlan { slice: d.slice?, key: key.clone() })).collect();
+            self.subtiles.push(SubTilePlan { at, composite: self.recipe.composite_key(keys), partials });
         }
     }
 }

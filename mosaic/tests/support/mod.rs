@@ -1,15 +1,16 @@
 //! Small requests, catalogues and projections for the tests of plans and of what is assembled from them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mosaic::aoi::Aoi;
 use mosaic::assemble::Composites;
 use mosaic::composite::{Composite, Plane};
 use mosaic::grid::{Window, subtiles};
 use mosaic::ids::{SystemIndex, TileId};
+use mosaic::period::Period;
 use mosaic::period::parse_instant;
-use mosaic::plan::{self, Inputs, OutputTile, Plan, SceneInput, SourceFile};
+use mosaic::plan::{self, Inputs, OutputTile, Outputs, Plan, PlanError, Planned, SceneInput, SourceFile, TileShard};
 use mosaic::projection::{Projection, ProjectionError};
 use mosaic::request::{self, Dtype, Request};
 use mosaic::scene::Datatake;
@@ -60,10 +61,32 @@ pub fn plan_of(
     tiles: &[TileId],
     resolution: f64,
     projection: Option<&dyn Projection>,
-) -> Plan {
+) -> Whole {
     let scenes = catalogue(tiles, &["2023-05-01"]);
     let projection = projection.map(|projection| (projection, "operation".to_owned()));
-    plan::build(Inputs { request, aoi, scenes, working_resolution: resolution, projection }).unwrap()
+    whole(Inputs { request, aoi, scenes, working_resolution: resolution, projection }).unwrap()
+}
+
+/// A plan with all that it does not keep itself: the shards, and what each output tile reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whole {
+    pub plan: Plan,
+    pub slices: Vec<Period>,
+    pub shards: Vec<TileShard>,
+    pub outputs: Outputs,
+}
+
+pub fn whole(inputs: Inputs<'_>) -> Result<Whole, PlanError> {
+    let shards = Mutex::new(BTreeMap::new());
+    let plan = plan::build(inputs, |index, key, shard: &TileShard| {
+        assert_eq!(*key, shard.key());
+        shards.lock().unwrap().insert(index, shard.clone());
+        Ok::<_, PlanError>(())
+    })?;
+    let planned = Planned::new(plan.clone()).unwrap();
+    let tiles = (0..plan.outputs.tiles.len()).map(|output| planned.output_tile(output)).collect();
+    let shards = shards.into_inner().unwrap().into_values().collect();
+    Ok(Whole { slices: plan.slices.clone(), shards, outputs: plan.outputs.with_tiles(tiles), plan })
 }
 
 /// Longitude and latitude in units of so many degrees, turned a little so that nothing lines up.

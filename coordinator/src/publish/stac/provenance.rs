@@ -7,12 +7,13 @@ use jiff::tz::TimeZone;
 use mosaic::ids::SystemIndex;
 use mosaic::link::LinkedScene;
 use mosaic::scene::Baseline;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::publish::{MadeTile, Publication};
 
 /// One linked scene, as far as a publication tells of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SceneProvenance {
     /// Its item's id.
     pub id: String,

@@ -1,0 +1,138 @@
+//! Workers that do no pixels, each with a connection of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use proto::coordinators::{Coordinators, is_away};
+use proto::wire::job_service_client::JobServiceClient;
+use proto::wire::report_task_request::Outcome;
+use proto::wire::submit_job_request::Piece;
+use proto::wire::work_service_client::WorkServiceClient;
+use proto::wire::{GetJobRequest, LeaseTasksRequest, ReportTaskRequest, SubmitHeader, SubmitJobRequest, TaskDone};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tonic::transport::Uri;
+
+/// What workers have seen.
+#[derive(Default)]
+pub struct Seen {
+    /// Tasks that were reported done, and acknowledged.
+    pub done: u64,
+    /// How long each grant took, seconds.
+    pub grants: Vec<f64>,
+    /// How long each report took, seconds.
+    pub reports: Vec<f64>,
+    /// Reports that were not taken.
+    pub refused: u64,
+}
+
+/// Many workers.
+pub struct Crowd {
+    seen: Arc<Mutex<Seen>>,
+    stop: watch::Sender<bool>,
+    running: JoinSet<()>,
+}
+
+fn at(urls: &[&str]) -> Coordinators {
+    let uris: Vec<Uri> = urls.iter().map(|url| url.parse().expect("a coordinator's URL")).collect();
+    Coordinators::at(&uris)
+}
+
+impl Crowd {
+    /// Starts so many, whose work takes so long.
+    pub fn start(urls: &[&str], workers: usize, work: Duration) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (seen, mut running) = (Arc::<Mutex<Seen>>::default(), JoinSet::new());
+        for number in 0..workers {
+            let (seen, mut stopped, coordinators) = (Arc::clone(&seen), stopped.clone(), at(urls));
+            let worker = Worker { id: format!("bench-{workers}-{number}"), coordinators, seen, work };
+            running.spawn(async move {
+                tokio::select! {
+                    () = worker.work() => {}
+                    _ = stopped.changed() => {}
+                }
+            });
+        }
+        Self { seen, stop, running }
+    }
+
+    /// What has been seen since this was last asked.
+    pub fn take(&self) -> Seen {
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Stops all.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+struct Worker {
+    id: String,
+    coordinators: Coordinators,
+    seen: Arc<Mutex<Seen>>,
+    work: Duration,
+}
+
+impl Worker {
+    fn see(&self, see: impl FnOnce(&mut Seen)) {
+        see(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    async fn work(&self) {
+        loop {
+            let mut client = WorkServiceClient::new(self.coordinators.current());
+            let request = LeaseTasksRequest { worker_id: self.id.clone(), free_slots: 1, wait_ms: 15_000 };
+            let since = Instant::now();
+            let leases = match client.lease_tasks(request).await {
+                Ok(response) => response.into_inner().leases,
+                Err(status) => {
+                    assert!(is_away(&status), "{status}");
+                    self.coordinators.turn(&status);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            if !leases.is_empty() {
+                self.see(|seen| seen.grants.push(since.elapsed().as_secs_f64()));
+            }
+            for lease in leases {
+                tokio::time::sleep(self.work).await;
+                self.report(ReportTaskRequest {
+                    worker_id: self.id.clone(),
+                    lease: lease.r#ref,
+                    outcome: Some(Outcome::Done(TaskDone {
+                        bytes_read: 1 << 20,
+                        bytes_written: 1 << 20,
+                        ..TaskDone::default()
+                    })),
+                })
+                .await;
+            }
+        }
+    }
+
+    async fn report(&self, request: ReportTaskRequest) {
+        let since = Instant::now();
+        let mut client = WorkServiceClient::new(self.coordinators.current());
+        match client.report_task(request).await {
+            Ok(_) => self.see(|seen| {
+                seen.done += 1;
+                seen.reports.push(since.elapsed().as_secs_f64());
+            }),
+            Err(_) => self.see(|seen| seen.refused += 1),
+        }
+    }
+}
+
+/// Submits a request whose files the coordinator reads itself: how many tasks it has.
+pub async fn submit(url: &str, request: &str) -> u64 {
+    let mut client = JobServiceClient::new(at(&[url]).current());
+    let header = SubmitHeader { request_json: request.to_owned() };
+    let pieces = tokio_stream::iter([SubmitJobRequest { piece: Some(Piece::Header(header)) }]);
+    let job_id = client.submit_job(pieces).await.expect("it is taken").into_inner().job_id;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let progress = client.get_job(GetJobRequest { job_id }).await.expect("it is known").into_inner().progress;
+    progress.expect("it has a progress").tasks.iter().map(|count| u64::from(count.total)).sum()
+}

@@ -1,0 +1,96 @@
+//! Tasks that are ready, by place, and where each worker was last: what one has open there, it need not open again.
+
+use std::collections::{BTreeSet, HashMap};
+
+use mosaic::plan::Layout;
+
+use super::state::States;
+
+/// What is ready.
+#[derive(Debug)]
+pub(super) struct Ready {
+    places: Vec<Place>,
+    /// Places where a task is ready.
+    open: BTreeSet<usize>,
+    /// Those of them where no worker is.
+    free: BTreeSet<usize>,
+    at: HashMap<String, usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    ready: u32,
+    workers: u32,
+    /// No task before this one is ready.
+    from: u32,
+}
+
+impl Ready {
+    pub(super) fn new(layout: &Layout) -> Self {
+        let place = |place| Place { from: layout.of_place(place).end, ..Place::default() };
+        Self {
+            places: (0..layout.places()).map(place).collect(),
+            open: BTreeSet::new(),
+            free: BTreeSet::new(),
+            at: HashMap::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A task has become ready.
+    pub(super) fn insert(&mut self, place: usize, index: u32) {
+        let at = &mut self.places[place];
+        at.ready += 1;
+        at.from = at.from.min(index);
+        if at.ready == 1 {
+            self.open.insert(place);
+            if at.workers == 0 {
+                self.free.insert(place);
+            }
+        }
+    }
+
+    /// A task is ready no more.
+    pub(super) fn remove(&mut self, place: usize) {
+        let at = &mut self.places[place];
+        at.ready -= 1;
+        if at.ready == 0 {
+            self.open.remove(&place);
+            self.free.remove(&place);
+        }
+    }
+
+    /// The next task for a worker: of the place where it was last, else of the first one where nobody is, else of the
+    /// first one.
+    pub(super) fn next(&mut self, worker: &str, layout: &Layout, states: &States) -> Option<u32> {
+        let own = self.at.get(worker).copied().filter(|place| self.places[*place].ready > 0);
+        let place = own.or_else(|| self.free.first().copied()).or_else(|| self.open.first().copied())?;
+        if self.at.get(worker) != Some(&place) {
+            self.move_to(worker, place);
+        }
+        let at = &mut self.places[place];
+        let found = states.first_ready(at.from..layout.of_place(place).end)?;
+        at.from = found;
+        Some(found)
+    }
+
+    fn move_to(&mut self, worker: &str, place: usize) {
+        self.forget(worker);
+        self.at.insert(worker.to_owned(), place);
+        self.places[place].workers += 1;
+        self.free.remove(&place);
+    }
+
+    /// Forgets where a worker was: it is gone, or has moved.
+    pub(super) fn forget(&mut self, worker: &str) {
+        let Some(place) = self.at.remove(worker) else { return };
+        let at = &mut self.places[place];
+        at.workers -= 1;
+        if at.workers == 0 && at.ready > 0 {
+            self.free.insert(place);
+        }
+    }
+}
