@@ -13,8 +13,10 @@ BENCH ?=
 # The fault suite: how many schedules, and the seed of the first.
 SEEDS ?= 30
 FIRST ?= 1
+# The real scenes that test-compose makes a mosaic of.
+SLOVENIA ?= ../shared/data/slovenia-120m
 
-.PHONY: help demo build test faults bench bench-cluster stac lint bootstrap clean
+.PHONY: help demo build test test-deploy test-compose faults bench bench-cluster stac lint bootstrap clean
 
 help: ## Lists what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -35,6 +37,14 @@ demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with 
 test: bootstrap ## Runs every test
 	cargo test --workspace --locked
 	/usr/bin/python3 -B -m unittest discover --quiet --start-directory benches/side_by_side
+	@tests/kubernetes/test.sh $(TARGET)/kubernetes
+
+test-deploy: bootstrap ## Judges the Kubernetes manifests by their schemas, which it gets from PyPI
+	@tests/kubernetes/test.sh $(TARGET)/kubernetes $(firstword $(wildcard $(BIN) $(TARGET)/debug/clearmosaic))
+
+test-compose: build ## Brings deploy/compose.yaml up in Docker, kills processes of it, compares the mosaic (needs root)
+	@deploy/bootstrap.sh docker.io docker-compose debootstrap iptables openssl
+	@tests/compose/test.sh $(BIN) $(SLOVENIA) $(TARGET)/compose
 
 faults: bootstrap ## Plays schedules of faults on real clusters (SEEDS=30, FIRST=1; half a minute each)
 	cargo run --locked --quiet -p tests --example faults -- --seeds $(SEEDS) --first $(FIRST)

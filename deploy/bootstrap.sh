@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the system packages that building, testing and the demo need, where they are missing (Debian 12).
+# Installs the system packages that building, testing and the demo need, where they are missing (Debian 12), and those
+# that are named beside them. usage: bootstrap.sh [PACKAGE]...
 set -euo pipefail
 
 packages=(
@@ -9,6 +10,7 @@ packages=(
     python3-gdal python3-numpy python3-yaml       # the tests' oracle, the demo's data and picture
     etcd-server                                   # the tests of several coordinators
     python3-pip python3-venv                      # fetch the demo's data, and what judges STAC
+    "$@"
 )
 
 missing=()
