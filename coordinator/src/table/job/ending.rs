@@ -72,13 +72,17 @@ impl JobTable {
         self.states.set_tries(index, self.states.tries(index).saturating_sub(1));
     }
 
-    /// What a task reads is lost: it is made again, and the task waits for it.
+    /// What a task reads is lost: it is made again, as often as its own task may be tried, and the task waits for it. That
+    /// is no try of the one that reads: of many inputs that are damaged it may find one at a time.
     fn lose(&mut self, index: u32, lost: &[u32]) {
         let inputs = self.layout.inputs(index);
-        for input in lost.iter().filter(|input| inputs.binary_search(input).is_ok()) {
-            if self.states.get(*input).is_made() {
-                self.unend(*input);
-            }
+        let may_be_made =
+            |input: &u32| self.states.get(*input).is_made() && self.states.tries(*input) < self.settings.tries;
+        let is_input = |input: &u32| inputs.binary_search(input).is_ok();
+        let again: Vec<u32> = lost.iter().copied().filter(|input| is_input(input) && may_be_made(input)).collect();
+        again.iter().for_each(|input| self.unend(*input));
+        if !again.is_empty() {
+            self.untry(index);
         }
         if self.is_held(index) || self.states.tries(index) < self.settings.tries {
             self.progress.setbacks.retried += 1;

@@ -157,6 +157,25 @@ fn inputs_that_are_lost_again_and_again_are_not_made_for_ever() {
 }
 
 #[test]
+fn inputs_that_are_found_lost_one_at_a_time_are_all_made_again() {
+    let partials = 2 * Settings::default().tries;
+    let mut bench = Bench::of(JobTable::new(tiles(1, 1, partials), |task| task < partials, 1, Settings::default()));
+    for lost in 0..partials {
+        let composite = bench.lease().unwrap();
+        assert_eq!(composite.task, partials);
+        bench.report(&composite, Report::InputsLost(vec![lost])).unwrap();
+        let again = bench.lease().unwrap();
+        assert_eq!(again.task, lost);
+        bench.report(&again, DONE).unwrap();
+    }
+    while let Some(lease) = bench.lease() {
+        bench.report(&lease, DONE).unwrap();
+    }
+    assert!(bench.job().failures().is_empty());
+    assert_eq!(bench.job().ended(), Some(&Ended::Settled));
+}
+
+#[test]
 fn a_cancelled_job_grants_nothing_and_voids_what_runs() {
     let mut bench = Bench::new(&[]);
     let lease = bench.lease().unwrap();
