@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use opentelemetry::propagation::{Extractor, Injector};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, global};
 use tonic::metadata::{MetadataKey, MetadataMap};
 use tracing::Span;
@@ -54,6 +54,17 @@ pub fn traceparent(context: &Context) -> Option<String> {
     let mut said = HashMap::new();
     global::get_text_map_propagator(|w3c| w3c.inject_context(context, &mut said));
     said.remove(TRACEPARENT)
+}
+
+/// The trace of work that is part of none, so that its parts do not begin traces of their own. Nothing is recorded of it.
+pub const NOWHERE: TraceId = TraceId::from_bytes([u8::MAX; 16]);
+
+/// A place in [`NOWHERE`].
+#[must_use]
+pub fn nowhere() -> Context {
+    let span = SpanId::from_bytes([u8::MAX; 8]);
+    let place = SpanContext::new(NOWHERE, span, TraceFlags::default(), true, TraceState::default());
+    Context::new().with_remote_span_context(place)
 }
 
 /// Whether there is a trace to be part of.

@@ -109,6 +109,23 @@ fn one_mosaic_is_one_trace_across_processes() {
     assert!(!named(&spans, "write").is_empty() && !named(&spans, "merge").is_empty());
 }
 
+/// Whether there is a trace is for whoever submits to say.
+#[test]
+fn who_wants_no_trace_gets_none() {
+    let (world, request) = world();
+    hide_one(&world);
+    let receiver = Receiver::start();
+    let options = ["--otlp", &receiver.url];
+    let mut coordinator = Coordinator::with("127.0.0.1:0", &world.path("store"), &options);
+    let mut worker = coordinator.worker(&options);
+    let mut submit = coordinator.asking(&["submit", &request.to_string_lossy(), "--watch", "--otlp", &receiver.url]);
+    assert_eq!(command(submit.env("OTEL_TRACES_SAMPLER", "always_off")).code, Some(3));
+    end(&mut worker);
+    end(&mut coordinator.process);
+    let names: Vec<String> = receiver.spans().into_iter().map(|told| told.span.name).collect();
+    assert!(names.is_empty(), "not even of what fails: {names:?}");
+}
+
 #[test]
 fn of_many_tasks_few_are_recorded_and_all_that_fail() {
     let (run, spans) = traced("10", true);
@@ -222,6 +239,27 @@ fn metrics_say_what_the_report_says() {
     for scrape in workers.iter().chain([&after]) {
         assert!(scrape.one("process_resident_memory_bytes") > 1e6 && scrape.one("process_cpu_seconds_total") > 0.0);
     }
+}
+
+#[test]
+fn metrics_tell_of_what_is_set_aside() {
+    let (world, request) = world();
+    hide_one(&world);
+    let at = [free_address(), free_address()];
+    let coordinator = Coordinator::with("127.0.0.1:0", &world.path("store"), &["--metrics", &at[0]]);
+    let _worker = coordinator.worker(&["--metrics", &at[1]]);
+    let run = coordinator.ask(&["submit", &request.to_string_lossy(), "--watch", "--json"]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    let report = run.report();
+    let failed = report["tasks"]["failed"].as_f64().unwrap();
+    let (of_all, of_worker) = (Scrape::of(&at[0]), Scrape::of(&at[1]));
+    assert_eq!(of_all.sum("clearmosaic_mosaic_tasks", &["state=\"failed\""]), failed);
+    assert_eq!(of_all.sum("clearmosaic_mosaic_tasks_set_aside_total", &[]), failed);
+    let attempts = of_all.sum("clearmosaic_reports_total", &["result=\"failed\""]);
+    assert_eq!(of_worker.sum("clearmosaic_worker_tasks_total", &["result=\"failed\""]), attempts);
+    // An attempt is followed by another, or its task is set aside; tasks that only wait for it make no attempt.
+    let retried = of_all.sum("clearmosaic_mosaic_retries_total", &[]);
+    assert!(attempts > retried && attempts - retried <= failed, "{attempts} attempts, {retried} retried, {failed}");
 }
 
 #[test]

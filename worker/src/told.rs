@@ -41,12 +41,12 @@ fn tile_and_slice(grant: &LeaseRef) -> (&str, &str) {
 }
 
 impl Told {
-    /// Begins to tell of a task. One that is part of no trace begins none of its own.
+    /// Begins to tell of a task. One that is part of no trace begins none of its own, nor do its parts.
     pub fn begin(lease: &Lease, worker: &str, metrics: &Arc<Metrics>) -> Self {
         let kind = kind(&lease.spec.work);
         let context = lease.traceparent.as_deref().map(trace::context).unwrap_or_default();
-        let span = if trace::is_some(&context) { Self::span_of(lease, worker) } else { Span::none() };
-        trace::follow(&span, context.clone());
+        let span = Self::span_of(lease, worker);
+        trace::follow(&span, if trace::is_some(&context) { context.clone() } else { trace::nowhere() });
         metrics.begin(kind);
         Self { metrics: Arc::clone(metrics), kind, span, context, began: (SystemTime::now(), Instant::now()) }
     }

@@ -42,7 +42,7 @@ where
         let current = Context::current();
         let span = current.span();
         let place = span.span_context();
-        if place.is_valid() {
+        if place.is_valid() && place.trace_id() != proto::trace::NOWHERE {
             put("trace_id", place.trace_id().to_string().into());
             put("span_id", place.span_id().to_string().into());
         }
