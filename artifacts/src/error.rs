@@ -64,6 +64,12 @@ fn plain(error: &io::Error) -> String {
 }
 
 impl StoreError {
+    /// Whether it is the artifact that is at fault, and not what it is asked of: it is made again.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Corrupt { .. })
+    }
+
     /// Sorts a system error by what is done about it.
     #[must_use]
     pub fn io(path: &Path, source: io::Error) -> Self {

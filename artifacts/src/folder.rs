@@ -160,7 +160,7 @@ fn link(from: &Path, to: &Path) -> Result<(), PlaceError> {
 }
 
 /// Brings an object to a new file.
-pub(crate) fn fetch(from: &Bucket, name: &str, to: &Path) -> Result<(), PlaceError> {
+fn fetch(from: &Bucket, name: &str, to: &Path) -> Result<(), PlaceError> {
     let said = |e| PlaceError::To(StoreError::io(to, e));
     let (size, _) = from.head(name).map_err(PlaceError::From)?;
     make_parent(to).map_err(PlaceError::To)?;

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use mosaic::ids::Key;
@@ -14,7 +15,7 @@ use crate::container::{Reader, Writer};
 use crate::contents::Contents;
 use crate::directory::Directory;
 use crate::error::StoreError;
-use crate::folder::{Folder, PlaceError, fetch};
+use crate::folder::Folder;
 use crate::kind::Kind;
 use crate::objects::Objects;
 use crate::remote::Bucket;
@@ -98,19 +99,27 @@ impl ArtifactStore {
     }
 
     /// Whether there is such an artifact. That it is whole is found out when it is read.
-    #[must_use]
-    pub fn has(&self, kind: Kind, key: &Key) -> bool {
+    ///
+    /// # Errors
+    /// Where an object store does not tell.
+    pub fn has(&self, kind: Kind, key: &Key) -> Result<bool, StoreError> {
         match &self.0 {
-            Place::Directory(directory) => directory.path(kind, key).exists(),
-            Place::Objects(objects) => objects.bucket.head(&Objects::sign(kind, key)).is_ok(),
+            Place::Directory(directory) => Ok(directory.path(kind, key).exists()),
+            Place::Objects(objects) => match objects.bucket.head(&Objects::sign(kind, key)) {
+                Ok(_) => Ok(true),
+                Err(StoreError::Missing(_)) => Ok(false),
+                Err(error) => Err(error),
+            },
         }
     }
 
-    /// Which of some artifacts there are: an object store is asked for many at a time.
+    /// Which of some artifacts there are, as far as is known: an object store is asked for many at a time.
     #[must_use]
     pub fn which(&self, wanted: &[(Kind, Key)]) -> Vec<bool> {
         match &self.0 {
-            Place::Directory(_) => wanted.iter().map(|(kind, key)| self.has(*kind, key)).collect(),
+            Place::Directory(directory) => {
+                wanted.iter().map(|(kind, key)| directory.path(*kind, key).exists()).collect()
+            }
             Place::Objects(objects) => {
                 objects.bucket.which(&wanted.iter().map(|(kind, key)| Objects::sign(*kind, key)).collect::<Vec<_>>())
             }
@@ -256,17 +265,24 @@ impl ArtifactStore {
         self.whole().below(&kind.at(key))
     }
 
-    /// Has files of an artifact at hand on this machine: the directory that they are in.
+    /// Has files of an artifact at hand on this machine: the directory that they are in. Of a file that must be brought,
+    /// `enough` says how many of its first bytes are wanted, by what it starts with; the others are a hole then.
     ///
     /// # Errors
     /// `Missing`; what the system or the store says.
-    pub fn files_at_hand(&self, kind: Kind, key: &Key, names: &[String]) -> Result<Local, StoreError> {
+    pub fn files_at_hand(
+        &self,
+        kind: Kind,
+        key: &Key,
+        names: &[String],
+        enough: impl Fn(&[u8]) -> Option<u64>,
+    ) -> Result<Local, StoreError> {
         match &self.0 {
             Place::Directory(directory) => Ok(Local { path: directory.path(kind, key), _scratch: None }),
             Place::Objects(objects) => {
                 let scratch = objects.room.scratch()?;
                 for name in names {
-                    bring(objects, &format!("{}/{name}", kind.at(key)), &scratch.path().join(name))?;
+                    bring(objects, &format!("{}/{name}", kind.at(key)), &scratch.path().join(name), &enough)?;
                 }
                 Ok(Local { path: scratch.path().to_owned(), _scratch: Some(scratch) })
             }
@@ -283,7 +299,7 @@ impl ArtifactStore {
             Place::Objects(objects) => {
                 let scratch = objects.room.scratch()?;
                 let path = scratch.path().join(key.as_str());
-                bring(objects, &kind.at(key), &path)?;
+                bring(objects, &kind.at(key), &path, |_| None)?;
                 Ok(Local { path, _scratch: Some(scratch) })
             }
         }
@@ -297,11 +313,18 @@ impl ArtifactStore {
     }
 }
 
-fn bring(objects: &Objects, name: &str, to: &Path) -> Result<(), StoreError> {
-    fetch(&objects.bucket, name, to).map_err(|error| match error {
-        PlaceError::To(StoreError::Full(what)) => StoreError::ScratchFull(what),
-        PlaceError::From(error) | PlaceError::To(error) => error,
-    })
+/// What a file starts with, for whoever is to say how much of it is wanted.
+const START: u64 = 64 << 10;
+
+fn bring(objects: &Objects, name: &str, to: &Path, enough: impl Fn(&[u8]) -> Option<u64>) -> Result<(), StoreError> {
+    let said = |e| StoreError::scratch(to, e);
+    let (size, _) = objects.bucket.head(name)?;
+    let start = objects.bucket.read_range(name, 0..START.min(size))?;
+    let wanted = enough(&start).map_or(size, |wanted| wanted.min(size));
+    let file = File::create(to).map_err(said)?;
+    file.set_len(size).map_err(said)?;
+    file.write_all_at(&start, 0).map_err(said)?;
+    objects.bucket.download(name, (start.len() as u64).min(wanted)..wanted, &file, to, |_| {})
 }
 
 #[cfg(test)]

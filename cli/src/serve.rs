@@ -13,7 +13,7 @@ use proto::coordinators::Coordinators;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
-use worker::agent;
+use worker::agent::{self, AgentError};
 use worker::execute::Executor;
 use worker::library::Library;
 use worker::memory::Memory as Budget;
@@ -23,6 +23,8 @@ use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::exit::{BadInput, Exit};
 use crate::{health, memory, metrics, print};
 
+/// Between two attempts to open a store.
+const PAUSE: Duration = Duration::from_secs(2);
 /// How long a coordinator that is told to stop lets calls end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -96,20 +98,27 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     worker::set_gdal_cache(division.gdal);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = args.slots.map_or(cores, usize::from);
-    let executors = Executors {
-        memory: Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
-        pool: ::worker::pool(slots)?,
-        access: args.access.access(),
-        opened: Mutex::default(),
-    };
     runtime()?.block_on(async {
         let mut registry = metrics::registry();
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
         metrics::serve(args.metrics, registry).await?;
         let settings = agent::Settings { worker_id: process_id(), slots, metrics: counted };
+        let stopped = stop_when_told();
+        let executors = Executors {
+            memory: Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
+            pool: ::worker::pool(slots)?,
+            access: args.access.access(),
+            opened: Mutex::default(),
+            stopped: stopped.clone(),
+        };
         let open = |store: &str| executors.of(store);
-        agent::work(Coordinators::at(&args.at.coordinator), open, settings, stop_when_told()).await?;
-        Ok(Exit::Complete)
+        let worked = agent::work(Coordinators::at(&args.at.coordinator), open, settings, stopped.clone()).await;
+        match worked {
+            // It was told to stop while it waited for its store.
+            Err(AgentError::Store(StoreError::Away { .. })) if *stopped.borrow() => Ok(Exit::Complete),
+            Err(error @ AgentError::Store(_)) => Err(BadInput::one(error.to_string()).into()),
+            worked => Ok(worked.map(|()| Exit::Complete)?),
+        }
     })
 }
 
@@ -119,6 +128,7 @@ struct Executors {
     pool: Arc<rayon::ThreadPool>,
     access: Access,
     opened: Mutex<Option<(String, Arc<Executor>)>>,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Executors {
@@ -127,10 +137,25 @@ impl Executors {
         if let Some((_, executor)) = opened.as_ref().filter(|(root, _)| root == store) {
             return Ok(Arc::clone(executor));
         }
-        let artifacts = ArtifactStore::open(store, &self.access)?;
+        let artifacts = self.open(store)?;
         let executor = Arc::new(Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool)));
         *opened = Some((store.to_owned(), Arc::clone(&executor)));
         Ok(executor)
+    }
+}
+
+impl Executors {
+    /// Opens a store, which is waited for where it is away: there is nothing else to do meanwhile.
+    fn open(&self, store: &str) -> Result<ArtifactStore, StoreError> {
+        loop {
+            match tokio::task::block_in_place(|| ArtifactStore::open(store, &self.access)) {
+                Err(error @ StoreError::Away { .. }) if !*self.stopped.borrow() => {
+                    tracing::warn!(%error, "the store cannot be opened yet");
+                    tokio::task::block_in_place(|| std::thread::sleep(PAUSE));
+                }
+                opened => return opened,
+            }
+        }
     }
 }
 

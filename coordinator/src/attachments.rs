@@ -100,7 +100,7 @@ impl Attachments {
         }
         for (field, path) in fields(request) {
             if let Some(key) = attached(field, path)?
-                && !store.has(Kind::Attachment, &key)
+                && !store.has(Kind::Attachment, &key)?
             {
                 return Err(AttachmentError::Missing { field, key: key.to_string() });
             }

@@ -138,7 +138,9 @@ impl Job {
         let outputs = self.planned.plan().outputs.tiles.len();
         let kinds = (0..outputs).map(|output| TaskKind::Mosaic { output }).chain([TaskKind::Quicklook]);
         let wanted: Vec<(Kind, Key)> = kinds.map(|kind| self.artifact(kind, &[])).collect();
-        let are_there = many(store, &wanted, |(shelf, key)| store.has(*shelf, key) && is_whole(store, *shelf, key));
+        let are_there = many(store, &wanted, |(shelf, key)| {
+            store.has(*shelf, key).unwrap_or(false) && is_whole(store, *shelf, key)
+        });
         if are_there.contains(&true) {
             made.places.insert(self.planned.plan().tiles.len(), packed(are_there));
         }
@@ -232,7 +234,7 @@ fn made_of(shard: &TileShard, store: &ArtifactStore) -> Option<Vec<u8>> {
 fn is_whole(store: &ArtifactStore, kind: Kind, key: &Key) -> bool {
     let verified = store.verify(kind, key);
     if let Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) = &verified
-        && store.has(kind, key)
+        && store.has(kind, key).unwrap_or(false)
     {
         tracing::warn!(%error, "an artifact is corrupt and is made again");
         if let Err(error) = store.discard(kind, key) {

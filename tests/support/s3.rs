@@ -66,6 +66,21 @@ impl S3 {
         panic!("the S3 server does not answer: {log}");
     }
 
+    /// Stops it where it stands: connections stay, and nothing is answered.
+    pub fn stand_still(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        assert!(kill.expect("kill runs").success(), "{name}");
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn endpoint(&self) -> String {

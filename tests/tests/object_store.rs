@@ -6,30 +6,56 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{BUCKET, Coordinator, Run, S3, World, assert_same, clearmosaic, command, rasters, run_command};
 
-/// A world, and a server for it.
+/// The server of all tests, for as long as one of them runs; none where there is none.
+fn server() -> Option<Arc<S3>> {
+    static SHARED: Mutex<Weak<S3>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = shared.upgrade() {
+        return Some(running);
+    }
+    let started = Arc::new(S3::start()?);
+    *shared = Arc::downgrade(&started);
+    Some(started)
+}
+
+/// A world, and a part of the bucket for it.
 struct Cloud {
     world: World,
-    s3: S3,
+    s3: Arc<S3>,
+    part: &'static str,
 }
 
 impl Cloud {
     /// An archive with a monthly mosaic in the directory `whole`; none where there is no server.
-    fn new() -> Option<Self> {
-        let s3 = S3::start()?;
+    fn new(part: &'static str) -> Option<Self> {
+        Some(Self::with(server()?, part))
+    }
+
+    fn with(s3: Arc<S3>, part: &'static str) -> Self {
         let world = World::new("year");
         let _ = world.run("whole", &json!({"slice": "P1M"}), &[]).complete();
-        Some(Self { world, s3 })
+        Self { world, s3, part }
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("s3://{BUCKET}/{}/{name}", self.part)
+    }
+
+    /// The keys below a name in this part of the bucket.
+    fn keys(&self, name: &str) -> Vec<String> {
+        self.s3.keys(&format!("{}/{name}", self.part))
     }
 
     /// The request of that mosaic, published in the bucket.
     fn request(&self, fields: &Value) -> PathBuf {
-        let mut all = json!({"slice": "P1M", "output": format!("s3://{BUCKET}/out")});
+        let mut all = json!({"slice": "P1M", "output": self.url("out")});
         all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         self.world.write("remote.json", &all)
     }
@@ -46,7 +72,8 @@ impl Cloud {
 
     /// The version that the mosaic's name means.
     fn latest(&self) -> u64 {
-        let latest: Value = serde_json::from_slice(&self.s3.get(&format!("out/{}/latest.json", self.name()))).unwrap();
+        let latest: Value =
+            serde_json::from_slice(&self.s3.get(&format!("{}/out/{}/latest.json", self.part, self.name()))).unwrap();
         let version = latest["version"].as_u64().unwrap();
         assert_eq!(latest["path"], format!("{version}/"));
         version
@@ -55,7 +82,7 @@ impl Cloud {
     /// A version of the mosaic, brought here.
     fn version(&self, version: u64) -> PathBuf {
         let here = self.world.path(&format!("version-{version}"));
-        self.s3.download(&format!("out/{}/{version}/", self.name()), &here);
+        self.s3.download(&format!("{}/out/{}/{version}/", self.part, self.name()), &here);
         here
     }
 
@@ -74,8 +101,8 @@ impl Cloud {
         self.s3.put(key, &file);
     }
 
-    fn remove_all(&self, prefix: &str) {
-        self.s3.remove(&self.s3.keys(prefix));
+    fn remove_all(&self, name: &str) {
+        self.s3.remove(&self.keys(name));
     }
 }
 
@@ -100,7 +127,7 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[test]
 fn a_mosaic_in_a_bucket_is_the_one_in_a_directory() {
-    let Some(cloud) = Cloud::new() else { return };
+    let Some(cloud) = Cloud::new("same") else { return };
     let scratch = cloud.world.path("scratch");
     let scratch_option = ["--scratch", &*scratch.to_string_lossy()];
     let first = cloud.run(&json!({}), &scratch_option).complete();
@@ -124,7 +151,7 @@ fn a_mosaic_in_a_bucket_is_the_one_in_a_directory() {
 
     opened_by_gdal(&cloud);
     let everything = cloud.world.path("everything");
-    cloud.s3.download("", &everything);
+    cloud.s3.download(cloud.part, &everything);
     let secret = cloud.s3.secret().as_bytes();
     let holds_secret = |bytes: &Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
     assert!(!files(&everything).values().any(holds_secret), "a secret is stored");
@@ -135,22 +162,25 @@ fn opened_by_gdal(cloud: &Cloud) {
     let checksums = |path: &str| {
         let mut gdalinfo = Command::new("gdalinfo");
         gdalinfo.args(["-checksum", "-nomd", path]).envs(cloud.s3.environment());
-        let output = gdalinfo.output().expect("gdalinfo runs");
+        let output = gdalinfo.output().unwrap();
         assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().filter(|line| line.contains("Checksum=")).map(str::to_owned).collect::<Vec<_>>()
     };
     let local = checksums(&cloud.world.mosaic("whole").join("mosaic.vrt").to_string_lossy());
     assert_eq!(local.len(), 3);
-    assert_eq!(checksums(&format!("/vsis3/{BUCKET}/out/{}/{}/mosaic.vrt", cloud.name(), cloud.latest())), local);
+    assert_eq!(
+        checksums(&format!("/vsis3/{BUCKET}/{}/out/{}/{}/mosaic.vrt", cloud.part, cloud.name(), cloud.latest())),
+        local
+    );
 }
 
 #[test]
 fn what_is_damaged_in_a_bucket_is_made_again() {
-    let Some(cloud) = Cloud::new() else { return };
-    let args = ["--store", &*format!("s3://{BUCKET}/store")];
+    let Some(cloud) = Cloud::new("damaged") else { return };
+    let args = ["--store", &*cloud.url("store")];
     let _ = cloud.run(&json!({}), &args).complete();
-    let keys = |kind: &str| cloud.s3.keys(&format!("store/{kind}/"));
+    let keys = |kind: &str| cloud.keys(&format!("store/{kind}/"));
     for what in ["flipped", "gone", "empty"] {
         let damage = |key: &str| match what {
             "flipped" => cloud.flip(key),
@@ -167,20 +197,15 @@ fn what_is_damaged_in_a_bucket_is_made_again() {
         assert_eq!(tasks(&report)[0], 2 + downstream, "{what} partials: {report}");
         cloud.same_as_whole(what);
 
-        let raster = keys("mosaic").into_iter().find(|key| key.ends_with("B08.tif")).unwrap();
-        damage(&raster);
-        let report = cloud.run(&json!({}), &args).complete();
-        assert_eq!(tasks(&report)[0], 1, "{what} raster: {report}");
-        cloud.same_as_whole(what);
-
-        // A byte of what a list says beside names, sizes and digests changes nothing.
-        if what == "flipped" {
-            continue;
+        // A raster of one tile, and the list of another. A byte of what a list says beside names, sizes and digests
+        // changes nothing.
+        let rasters_and_lists = keys("mosaic");
+        damage(rasters_and_lists.iter().find(|key| key.ends_with("B08.tif")).unwrap());
+        if what != "flipped" {
+            damage(rasters_and_lists.iter().rfind(|key| key.ends_with("contents.json")).unwrap());
         }
-        let list = keys("mosaic").into_iter().find(|key| key.ends_with("contents.json")).unwrap();
-        damage(&list);
         let report = cloud.run(&json!({}), &args).complete();
-        assert_eq!(tasks(&report)[0], 1, "{what} list: {report}");
+        assert_eq!(tasks(&report)[0], if what == "flipped" { 1 } else { 2 }, "{what} raster or list: {report}");
         cloud.same_as_whole(what);
     }
 }
@@ -188,8 +213,8 @@ fn what_is_damaged_in_a_bucket_is_made_again() {
 /// From a bucket to a directory, from a directory to a bucket, and from one bucket's prefix to another's.
 #[test]
 fn the_store_and_the_output_may_be_of_different_kinds() {
-    let Some(cloud) = Cloud::new() else { return };
-    let remote = format!("s3://{BUCKET}/store");
+    let Some(cloud) = Cloud::new("kinds") else { return };
+    let remote = cloud.url("store");
     let here = cloud.world.path("here");
     let _ = cloud.run(&json!({"output": here.to_string_lossy()}), &["--store", &remote]).complete();
     let whole = rasters(&cloud.world.mosaic("whole"));
@@ -202,19 +227,19 @@ fn the_store_and_the_output_may_be_of_different_kinds() {
 
 #[test]
 fn a_cluster_over_a_bucket_loses_a_worker() {
-    let Some(cloud) = Cloud::new() else { return };
+    let Some(cloud) = Cloud::new("cluster") else { return };
     let profiles = cloud.world.path("profiles");
     fs::create_dir(&profiles).unwrap();
     fs::write(profiles.join("tests"), cloud.s3.profile()).unwrap();
     let options = ["--profiles", &*profiles.to_string_lossy()];
-    let store = format!("s3://{BUCKET}/store?profile=tests");
+    let store = format!("{}?profile=tests", cloud.url("store"));
     let coordinator = Coordinator::with("127.0.0.1:0", Path::new(&store), &options);
     let worker = || coordinator.worker(&[&options[..], &["--slots", "1"]].concat());
     let (mut doomed, _other) = (worker(), worker());
     let request = cloud.request(&json!({"profile": "tests"}));
     let mut watching = coordinator.asking(&["submit", &request.to_string_lossy(), "--watch", "--json"]);
     let mut watching = watching.stdout(Stdio::null()).spawn().unwrap();
-    while cloud.s3.keys("store/partial/").len() < 3 {
+    while cloud.keys("store/partial/").len() < 3 {
         sleep(Duration::from_millis(5));
     }
     doomed.kill();
@@ -223,8 +248,33 @@ fn a_cluster_over_a_bucket_loses_a_worker() {
     cloud.same_as_whole("a worker was killed");
     let status = coordinator.ask(&["status", "--json"]);
     let told: Value = serde_json::from_str(status.stdout.lines().next().unwrap()).unwrap();
-    assert_eq!(told["published"], format!("s3://{BUCKET}/out/{}/1", cloud.name()));
+    assert_eq!(told["published"], format!("{}/{}/1", cloud.url("out"), cloud.name()));
     assert!(!status.stdout.contains(cloud.s3.secret()));
+}
+
+/// Calls are given up while it stands still, so that tasks are handed back, and publication is tried again.
+#[test]
+fn a_store_that_stands_still_slows_down_and_fails_nothing() {
+    let Some(s3) = S3::start().map(Arc::new) else { return };
+    let cloud = Cloud::with(s3, "still");
+    let [_, total, _] = tasks(&cloud.world.run("whole", &json!({"slice": "P1M"}), &[]).complete());
+    let mut run = run_command(&cloud.request(&json!({})), &["--workers", "2"]);
+    run.envs(cloud.s3.environment()).env("AWS_TIMEOUT", "1s").env("CLEARMOSAIC_STORE_PATIENCE", "2");
+    let mut running = run.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // In the middle of the partials, and when all is made but the rasters, or the picture, or the version.
+    for made in [3, total as usize - 3] {
+        while cloud.keys("out/.store/").len() < made && running.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(5));
+        }
+        cloud.s3.stand_still();
+        sleep(Duration::from_secs(4));
+        cloud.s3.go_on();
+    }
+    let ended = running.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{:?}", ended.status);
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((tasks(&report)[2], &report["state"]), (0, &json!("complete")));
+    cloud.same_as_whole("it stood still");
 }
 
 fn refused(ended: &Run, words: &[&str]) {
@@ -235,7 +285,7 @@ fn refused(ended: &Run, words: &[&str]) {
 
 #[test]
 fn what_cannot_be_used_is_told_in_one_line() {
-    let Some(s3) = S3::start() else { return };
+    let Some(s3) = server() else { return };
     let world = World::new("few");
     let remote = format!("s3://{BUCKET}/store");
     let run = |fields: &Value, store: &str, environment: &[(&str, String)]| {

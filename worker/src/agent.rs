@@ -38,6 +38,18 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2
 /// How long a worker that is told to stop goes on with what it has begun, before it hands it back.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a slot rests that has handed a task back: what it lacked, others may have.
+const BREATH: Duration = Duration::from_secs(2);
+
+/// How a slot is done with a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// It has come to an end, or was called off.
+    Up,
+    /// It was handed back for want of something.
+    Back,
+}
+
 /// How an agent works.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -127,13 +139,16 @@ pub async fn work(
             metrics: Arc::clone(&settings.metrics),
         };
         running.spawn(async move {
-            task.execute(lease).await;
+            if task.execute(lease).await == Given::Back {
+                tokio::time::sleep(BREATH).await;
+            }
             drop(free);
         });
         while running.try_join_next().is_some() {}
     }
     let finished = tokio::time::timeout(GRACE, async { while running.join_next().await.is_some() {} }).await;
     if finished.is_err() {
+        artifacts::remote::give_up();
         lock(&held).values().for_each(Cancel::cancel);
         while running.join_next().await.is_some() {}
     }
@@ -181,11 +196,12 @@ struct Slot {
 }
 
 impl Slot {
-    async fn execute(self, lease: Lease) {
+    async fn execute(self, lease: Lease) -> Given {
         let cancel = Cancel::default();
         lock(&self.held).insert(lease.grant.clone(), cancel.clone());
         let told = Told::begin(&lease, &self.worker_id, &self.metrics);
         let (executor, spec, span) = (Arc::clone(&self.executor), lease.spec, told.span());
+        let called_off = cancel.clone();
         let ended = tokio::task::spawn_blocking(move || span.in_scope(|| executor.run(&spec, &cancel))).await;
         let outcome = ended.unwrap_or_else(|panic| {
             Outcome::Failed(proto::work::Failure {
@@ -195,8 +211,10 @@ impl Slot {
             })
         });
         told.end(&lease.grant, &self.worker_id, &outcome);
+        let lacks = outcome == Outcome::HandedBack && called_off.check().is_ok();
         self.report(&lease.grant, outcome).instrument(told.span()).await;
         lock(&self.held).remove(&lease.grant);
+        if lacks { Given::Back } else { Given::Up }
     }
 
     /// Reports until it is acknowledged. NOT_FOUND means that the task is someone else's by now.

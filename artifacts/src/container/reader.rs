@@ -23,7 +23,7 @@ const END: u64 = 64 << 10;
 enum Source {
     File(File),
     Bytes(Vec<u8>),
-    Object(Object),
+    Object(Box<Object>),
 }
 
 /// An object's bytes, and the file that they are brought to.
@@ -125,7 +125,7 @@ impl Reader {
             brought: OnceLock::new(),
             bringing: Mutex::new(()),
         };
-        Self::of(Source::Object(object), path, found.size)
+        Self::of(Source::Object(Box::new(object)), path, found.size)
     }
 
     fn of(source: Source, path: PathBuf, size: u64) -> Result<Self, StoreError> {
@@ -163,6 +163,15 @@ impl Reader {
             return Err(StoreError::corrupt(&self.path, found));
         }
         Ok(header.meta)
+    }
+
+    /// Brings the frames of an object here, as the first of them that is asked for would: so that several containers can
+    /// come at once.
+    ///
+    /// # Errors
+    /// What the store says, or the system of the file.
+    pub fn bring(&self) -> Result<(), StoreError> {
+        if let Source::Object(object) = &self.source { object.brought().map(drop) } else { Ok(()) }
     }
 
     /// Number of frames.

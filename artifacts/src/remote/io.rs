@@ -1,6 +1,9 @@
 //! Calls of a store that are waited for: whoever computes has a thread of its own, and no runtime.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -16,12 +19,32 @@ fn runtime() -> Result<&'static Runtime, StoreError> {
     started.as_ref().map_err(|why| StoreError::Away { what: "the store".to_owned(), why: why.clone() })
 }
 
+/// Whether calls are still waited for.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+/// How soon it is noticed that they are not.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Gives up all calls, those under way and those to come: the process is to end, whatever a store does.
+pub fn give_up() {
+    GIVEN_UP.store(true, Ordering::Relaxed);
+}
+
 /// Has a call made, and waits for its end. From any thread, though none of an asynchronous runtime should.
 pub fn wait<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Result<T, StoreError> {
     let (tell, told) = mpsc::sync_channel(1);
-    runtime()?.spawn(async move {
-        // Nobody waits any more only where that thread has panicked.
+    let task = runtime()?.spawn(async move {
+        // Nobody waits any more where calls are given up.
         let _ = tell.send(call.await);
     });
-    told.recv().map_err(|_| StoreError::Away { what: "the store".to_owned(), why: "the call was given up".to_owned() })
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Timeout) if !GIVEN_UP.load(Ordering::Relaxed) => {}
+            Err(_) => {
+                task.abort();
+                let (what, why) = ("the store".to_owned(), "the call was given up".to_owned());
+                return Err(StoreError::Away { what, why });
+            }
+        }
+    }
 }

@@ -14,4 +14,5 @@ mod said;
 mod transfer;
 
 pub use bucket::{Bucket, Found};
+pub use io::give_up;
 pub use transfer::PIECE;

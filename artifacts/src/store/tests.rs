@@ -6,6 +6,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::folder::PlaceError;
 
 #[test]
 fn an_artifact_appears_whole_or_not_at_all() {
@@ -17,7 +18,7 @@ fn an_artifact_appears_whole_or_not_at_all() {
         Err(StoreError::Missing("an input".into()))
     });
     assert!(failed.is_err());
-    assert!(!store.has(Kind::Partial, &key));
+    assert!(!store.has(Kind::Partial, &key).unwrap());
     assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
     let written: Result<u64, StoreError> =
         store.write(Kind::Partial, &key, (), |w| w.frame(&[1]).map_err(|e| StoreError::io(dir.path(), e)));
@@ -72,7 +73,7 @@ fn a_container_that_is_an_object_is_read_as_it_was_written() {
     for (number, length) in [10, 100_000, 5_000_000].into_iter().enumerate() {
         let (key, frames) = (Key::of("test", &number), frames(length));
         let name = Kind::Partial.at(&key);
-        assert!(!store.has(Kind::Partial, &key));
+        assert!(!store.has(Kind::Partial, &key).unwrap());
         let size = write(&store, &key, &frames);
         assert_eq!(bucket.head(&name).unwrap().0, size);
         assert_eq!(store.which(&[(Kind::Partial, key.clone()), (Kind::Core, key.clone())]), [true, false]);
@@ -125,10 +126,24 @@ fn several_files_are_there_when_their_list_is() {
     bucket.remove(&file).unwrap();
     assert!(matches!(store.verify(Kind::Mosaic, &key), Err(StoreError::Corrupt { .. })));
     make();
-    let local = store.files_at_hand(Kind::Mosaic, &key, &["B04.tif".into()]).unwrap();
-    assert_eq!(fs::read(local.path().join("B04.tif")).unwrap(), b"pixels");
+    for (enough, found) in [(None, b"pixels"), (Some(9), b"pixels")] {
+        let local = store.files_at_hand(Kind::Mosaic, &key, &["B04.tif".into()], |_| enough).unwrap();
+        assert_eq!(fs::read(local.path().join("B04.tif")).unwrap(), found);
+    }
     store.discard(Kind::Mosaic, &key).unwrap();
-    assert!(!store.has(Kind::Mosaic, &key));
+    assert!(!store.has(Kind::Mosaic, &key).unwrap());
+}
+
+#[test]
+fn of_a_large_file_only_the_start_is_brought() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, bucket) = objects(dir.path());
+    let key = Key::of("test", &3);
+    bucket.write(&format!("{}/f", Kind::Mosaic.at(&key)), vec![7; 200_000]).unwrap();
+    let enough = |start: &[u8]| (start == vec![7; 64 << 10]).then_some(100_000);
+    let local = store.files_at_hand(Kind::Mosaic, &key, &["f".into()], enough).unwrap();
+    let found = fs::read(local.path().join("f")).unwrap();
+    assert_eq!((found.len(), found.iter().filter(|byte| **byte == 7).count()), (200_000, 100_000));
 }
 
 #[test]

@@ -31,8 +31,9 @@ pub enum TaskError {
 }
 
 impl TaskError {
-    /// What the coordinator is told. Where the store is elsewhere, what this machine has no room for, or this process
-    /// may not do, another can; and a store that is away is waited for.
+    /// What the coordinator is told. Where the store is elsewhere, none of its faults is the task's: the store may be
+    /// away, this machine may lack room, this process may not be let in. Then the task is handed back, to be done later
+    /// or by another.
     #[must_use]
     pub fn into_outcome(self, is_remote: bool) -> Outcome {
         let reason = self.to_string();
@@ -43,17 +44,15 @@ impl TaskError {
                 Outcome::Failed(Failure { kind, reason: error.to_string(), scene: Some(scene) })
             }
             Self::Store(StoreError::Full(what)) | Self::Write(WriteError::Full(what)) if is_remote => {
-                let reason = StoreError::ScratchFull(what).to_string();
-                Outcome::Failed(Failure { kind: FailureKind::Retryable, reason, scene: None })
+                handed_back(&StoreError::ScratchFull(what))
             }
-            Self::Store(StoreError::Full(_) | StoreError::Denied { .. }) | Self::Write(WriteError::Full(_))
-                if !is_remote =>
+            Self::Store(error)
+                if is_remote && !matches!(error, StoreError::Missing(_) | StoreError::Corrupt { .. }) =>
             {
-                failed(FailureKind::Fatal, None)
+                handed_back(&error)
             }
-            Self::Store(StoreError::Away { .. }) => {
-                tracing::warn!(reason, "a task is handed back");
-                Outcome::HandedBack
+            Self::Store(StoreError::Full(_) | StoreError::Denied { .. }) | Self::Write(WriteError::Full(_)) => {
+                failed(FailureKind::Fatal, None)
             }
             Self::Store(_) | Self::Write(_) => failed(FailureKind::Retryable, None),
             Self::InputsLost(keys) => Outcome::InputsLost(keys),
@@ -61,4 +60,9 @@ impl TaskError {
             Self::Cancelled => Outcome::HandedBack,
         }
     }
+}
+
+fn handed_back(error: &StoreError) -> Outcome {
+    tracing::warn!(%error, "a task is handed back");
+    Outcome::HandedBack
 }

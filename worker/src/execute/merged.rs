@@ -1,7 +1,7 @@
 //! Composites of kept partials: merged, which leaves a core too, or the one that is new added to the core of the others.
 
 use artifacts::container::Reader;
-use artifacts::{Kind, StoreError};
+use artifacts::{Kind, StoreError, at_once};
 use mosaic::composite::Composite;
 use mosaic::ids::Key;
 use mosaic::partial::{Middles, Partial};
@@ -70,7 +70,9 @@ impl Executor {
                     let rows = encode_composite(&rows);
                     Ok(watch.writing(|| composites.frame(&rows)).map_err(|e| StoreError::io(&path, e))?)
                 };
-                watch.working(|| match self.find_core(&mut merge.partials) {
+                let core = watch.working(|| self.find_core(&mut merge.partials));
+                self.bring(&merge.partials, core.is_some());
+                watch.working(|| match core {
                     Some(core) => self.add_to(&core, &mut merge, put),
                     None => self.merge_to_core(&mut merge, put).map(|bytes| core_bytes = bytes),
                 })
@@ -78,6 +80,18 @@ impl Executor {
         })?;
         span.record("bytes", bytes + core_bytes);
         Ok(watch.done(Counters::default(), bytes + core_bytes))
+    }
+
+    /// Has the partials that are to be read come at once from a store that is elsewhere. One that does not come is told
+    /// of when it is read.
+    fn bring(&self, partials: &[Opened], only_new: bool) {
+        if self.store.is_remote() {
+            at_once(partials, |partial| {
+                if partial.is_new || !only_new {
+                    let _ = partial.reader.bring();
+                }
+            });
+        }
     }
 
     /// Merges all partials, and keeps their core for the slice that comes next: the core's bytes.
@@ -129,7 +143,7 @@ impl Executor {
         let choices = std::iter::once(but(None)).chain((0..partials.len()).rev().map(|left| but(Some(left))));
         for choice in choices.collect::<Vec<_>>() {
             let key = TileShard::core_key(&choice.iter().map(|&at| &partials[at].key).collect::<Vec<_>>());
-            if !self.store.has(Kind::Core, &key) {
+            if !self.store.has(Kind::Core, &key).unwrap_or(false) {
                 continue;
             }
             let reader = self.store.read(Kind::Core, &key);

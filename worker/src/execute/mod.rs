@@ -82,7 +82,7 @@ impl Executor {
     }
 
     fn make(&self, task: &TaskSpec, cancel: &Cancel) -> Result<Done, TaskError> {
-        if self.is_made(task) {
+        if self.is_made(task)? {
             return Ok(Done::default());
         }
         match &task.work {
@@ -98,13 +98,18 @@ impl Executor {
     }
 
     /// Whether the artifact is there: made by someone else under an older lease, or for another request.
-    fn is_made(&self, task: &TaskSpec) -> bool {
-        let whole = |kind| self.store.verify(kind, &task.key).is_ok();
-        match task.work {
-            Work::Partial { .. } => self.store.read(Kind::Partial, &task.key).is_ok(),
-            Work::Composite { .. } => self.store.read(Kind::Composite, &task.key).is_ok(),
-            Work::Mosaic { .. } => whole(Kind::Mosaic),
-            Work::Quicklook { .. } => whole(Kind::Quicklook),
+    fn is_made(&self, task: &TaskSpec) -> Result<bool, TaskError> {
+        let found = match task.work {
+            Work::Partial { .. } => self.store.read(Kind::Partial, &task.key).map(drop),
+            Work::Composite { .. } => self.store.read(Kind::Composite, &task.key).map(drop),
+            Work::Mosaic { .. } => self.store.verify(Kind::Mosaic, &task.key),
+            Work::Quicklook { .. } => self.store.verify(Kind::Quicklook, &task.key),
+        };
+        match found {
+            Ok(()) => Ok(true),
+            // What is made in vain while a store is away is not worth more than to wait for it.
+            Err(error) if self.store.is_remote() && !error.is_lost() => Err(error.into()),
+            Err(_) => Ok(false),
         }
     }
 

@@ -15,12 +15,15 @@ use super::stopwatch::Stopwatch;
 use super::{Executor, TaskError};
 use crate::project;
 use crate::read::{Counters, cause};
-use crate::write::{WriteError, write_png};
+use crate::write::{Level, WriteError, before_raster, write_png};
 
 /// Longer side at most, in pixels.
 const SIDE: usize = 2048;
 /// The DN shown as white; 0 is black. As Cloud Score+'s own catalogue page shows its example.
 const WHITE: f32 = 2500.0;
+
+/// So many times the tile's pixel, GDAL reads an overview and nothing of the raster itself.
+const FAR: f64 = 2.5;
 
 /// A reduced output tile: the picture's bands, and the grid that they lie on.
 struct Reduced {
@@ -34,17 +37,17 @@ impl Executor {
     /// Draws the mosaic.
     pub(super) fn quicklook(&self, key: &Key, outputs: &Outputs, tiles: &[Key]) -> Result<Done, TaskError> {
         let watch = Stopwatch::start();
-        let made: Vec<(&OutputTile, &Key)> =
-            outputs.tiles.iter().zip(tiles).filter(|(_, key)| self.store.has(Kind::Mosaic, key)).collect();
+        let mut made: Vec<(&OutputTile, &Key)> = Vec::new();
+        for (tile, key) in outputs.tiles.iter().zip(tiles) {
+            if self.store.has(Kind::Mosaic, key)? {
+                made.push((tile, key));
+            }
+        }
         let canvas = canvas(&made.iter().map(|(tile, _)| *tile).collect::<Vec<_>>())?;
         let mut rgba = vec![0; 4 * canvas.width * canvas.height];
         for (tile, key) in made {
-            let names: Vec<String> = outputs.quicklook_bands().iter().map(|band| format!("{band}.tif")).collect();
-            let files = self.store.files_at_hand(Kind::Mosaic, key, &names)?;
-            self.pool.install(|| {
-                let reduced = reduce(files.path(), outputs, tile, canvas.resolution)?;
-                paint(&canvas, &reduced, &mut rgba)
-            })?;
+            let reduced = self.reduced(key, outputs, tile, canvas.resolution)?;
+            self.pool.install(|| paint(&canvas, &reduced, &mut rgba))?;
         }
         let kept = watch.writing(|| {
             let scratch = self.store.scratch()?;
@@ -52,6 +55,17 @@ impl Executor {
             Ok::<_, TaskError>(self.store.keep(Kind::Quicklook, key, scratch, &[QUICKLOOK.to_owned()], ())?)
         })?;
         Ok(watch.done(Counters::default(), kept.files.iter().map(|file| file.size).sum()))
+    }
+
+    /// An output tile at about the picture's resolution. Where that is far from the tile's, its overviews suffice, and
+    /// only they are brought from a store that is elsewhere.
+    fn reduced(&self, key: &Key, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> Result<Reduced, TaskError> {
+        let names: Vec<String> = outputs.quicklook_bands().iter().map(|band| format!("{band}.tif")).collect();
+        let has_overviews = Level::all(tile.grid.width, tile.grid.height).len() > 1;
+        let by_overviews = has_overviews && resolution >= FAR * tile.grid.resolution;
+        let enough = |start: &[u8]| if by_overviews { before_raster(start) } else { None };
+        let files = self.store.files_at_hand(Kind::Mosaic, key, &names, enough)?;
+        self.pool.install(|| reduce(files.path(), outputs, tile, resolution))
     }
 }
 

@@ -144,13 +144,18 @@ mod tests {
     use super::*;
     use gdal::{Dataset, Metadata};
 
-    #[test]
-    fn large_files_have_offsets_of_64_bits() {
-        let dir = tempfile::tempdir().unwrap();
-        let grid = PixelGrid { epsg: 3035, ulx: 0.0, uly: 0.0, resolution: 10.0, width: 1300, height: 700 };
+    const GRID: PixelGrid = PixelGrid { epsg: 3035, ulx: 0.0, uly: 0.0, resolution: 10.0, width: 1300, height: 700 };
+
+    /// A pixel; none where it cannot be read.
+    fn at(band: &gdal::raster::RasterBand<'_>, x: isize, y: isize) -> Option<u16> {
+        Some(band.read_as::<u16>((x, y), (1, 1), (1, 1), None).ok()?.data()[0])
+    }
+
+    /// A writer that has all blocks, each of one value: its level's, row's and column's.
+    fn filled(dir: &Path) -> CogWriter {
         let scale = Some(0.0001);
         let spec = BandSpec { name: "B04".into(), dtype: Dtype::Uint16, scale, overviews: Overviews::Average };
-        let writer = CogWriter::new(dir.path(), &grid, spec).unwrap();
+        let writer = CogWriter::new(dir, &GRID, spec).unwrap();
         let mut encoder = Encoder::default();
         for (index, level) in writer.levels.iter().enumerate() {
             for (column, row) in (0..level.rows()).flat_map(|row| (0..level.columns()).map(move |column| (column, row)))
@@ -160,20 +165,45 @@ mod tests {
                 writer.put(index, (column, row), &window, &plane, &mut encoder).unwrap();
             }
         }
+        writer
+    }
+
+    #[test]
+    fn overviews_come_before_the_raster() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(filled(dir.path()).finish().unwrap());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let before = super::super::before_raster(&bytes[..4096]).unwrap() as usize;
+        assert!(before < bytes.len());
+        bytes[before..].fill(0);
+        std::fs::write(&path, bytes).unwrap();
+        let file = Dataset::open(&path).unwrap();
+        let band = file.rasterband(1).unwrap();
+        assert_eq!(
+            (at(&band.overview(0).unwrap(), 600, 0), at(&band.overview(1).unwrap(), 0, 0)),
+            (Some(101), Some(200))
+        );
+        assert_eq!(at(&band, 0, 0), None, "what is not there is not taken for pixels");
+    }
+
+    #[test]
+    fn large_files_have_offsets_of_64_bits() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = filled(dir.path());
         let (aside, blocks) = writer.spool.into_parts();
         let levels: Vec<_> = writer.levels.into_iter().zip(aside).collect();
         assemble(&writer.path, &writer.template, &levels, &blocks, 1000).unwrap();
         assert_eq!(std::fs::read(&writer.path).unwrap()[..4], *b"II\x2b\0");
         let file = Dataset::open(&writer.path).unwrap();
         assert_eq!(file.metadata_item("LAYOUT", "IMAGE_STRUCTURE").as_deref(), Some("COG"));
-        assert_eq!(file.geo_transform().unwrap(), grid.geotransform());
+        assert_eq!(file.geo_transform().unwrap(), GRID.geotransform());
         assert_eq!(file.spatial_ref().unwrap().auth_code().unwrap(), 3035);
         let band = file.rasterband(1).unwrap();
-        assert_eq!((band.scale(), band.no_data_value(), band.overview_count().unwrap()), (scale, Some(0.0), 2));
-        let at = |band: &gdal::raster::RasterBand<'_>, x, y| {
-            band.read_as::<u16>((x, y), (1, 1), (1, 1), None).unwrap().data()[0]
-        };
-        assert_eq!((at(&band, 0, 0), at(&band, 1299, 699)), (0, 12));
-        assert_eq!((at(&band.overview(0).unwrap(), 600, 0), at(&band.overview(1).unwrap(), 0, 0)), (101, 200));
+        assert_eq!((band.scale(), band.no_data_value(), band.overview_count().unwrap()), (Some(0.0001), Some(0.0), 2));
+        assert_eq!((at(&band, 0, 0), at(&band, 1299, 699)), (Some(0), Some(12)));
+        assert_eq!(
+            (at(&band.overview(0).unwrap(), 600, 0), at(&band.overview(1).unwrap(), 0, 0)),
+            (Some(101), Some(200))
+        );
     }
 }

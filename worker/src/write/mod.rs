@@ -22,3 +22,4 @@ pub use error::WriteError;
 pub use level::{BLOCK, Level};
 pub use overview::Overviews;
 pub use pyramid::fill;
+pub use tiff::before_raster;

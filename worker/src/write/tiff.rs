@@ -89,6 +89,14 @@ pub fn tags(file: &[u8]) -> Option<Vec<Tag>> {
     (0..usize::from(short(directory)?)).map(tag).collect()
 }
 
+/// How many of a file's first bytes hold all of its overviews, by what it starts with: the raster's own blocks come
+/// last. None where that is not told there.
+#[must_use]
+pub fn before_raster(start: &[u8]) -> Option<u64> {
+    let offsets = tags(start)?.into_iter().find(|tag| tag.id == TILE_OFFSETS && tag.kind == LONG)?.bytes;
+    offsets.as_chunks().0.iter().map(|offset| u64::from(u32::from_le_bytes(*offset))).min()
+}
+
 /// The head of a file of these levels, whose blocks lie at `extents`, level by level and row by row.
 #[must_use]
 pub fn head(template: &[Tag], levels: &[(Level, Vec<Extent>)], big: bool) -> Vec<u8> {
