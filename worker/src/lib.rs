@@ -13,6 +13,7 @@ pub mod agent;
 mod codec;
 pub mod execute;
 pub mod gdal_messages;
+mod inflate;
 mod late;
 pub mod library;
 pub mod memory;

@@ -108,6 +108,42 @@ fn every_way_to_store_samples() {
     }
 }
 
+/// Rasters of one opener tell what they will decode before any of it is decoded: of each the same comes out, in whatever
+/// order it is asked for, and where one is left out.
+#[test]
+fn blocks_that_are_announced_are_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let tiles = ["TILED=YES", "BLOCKXSIZE=128", "BLOCKYSIZE=64"];
+    let options = |more: &[&'static str]| [&tiles[..], more].concat();
+    let deflated = options(&["COMPRESS=DEFLATE", "PREDICTOR=2"]);
+    write(&path("a.tif"), &deflated, |v| (v.wrapping_mul(2_654_435_761) >> 22) as u16, false);
+    write(&path("b.tif"), &deflated, |v| v as u16, true);
+    write(&path("c.tif"), &options(&["COMPRESS=NONE"]), |v| v as u16, false);
+    write(&path("d.tif"), &options(&["COMPRESS=DEFLATE"]), |v| v as f32 / 255.0, false);
+    let (headers, names) = (Headers::default(), ["a.tif", "b.tif", "c.tif", "d.tif", "a.tif"]);
+    let mut opener = Opener::new(&headers);
+    for block in [Block { x: 0, y: 0 }, Block { x: 2, y: 3 }, Block { x: 1, y: 1 }] {
+        for left_out in 0..names.len() {
+            let mut open: Vec<_> =
+                names.iter().map(|n| opener.open(path(n).to_str().unwrap(), None).unwrap()).collect();
+            let mut fetched = vec![Fetched::default(); names.len()];
+            for (raster, fetched) in open.iter_mut().zip(&mut fetched) {
+                raster.fetch(&[block], fetched).unwrap();
+                raster.announce(fetched, block, &(3..11));
+            }
+            for at in (0..names.len()).rev().filter(|at| *at != left_out) {
+                let mut gdal = GdalOpener.open(path(names[at]).to_str().unwrap(), None).unwrap();
+                let mut theirs = Fetched::default();
+                gdal.fetch(&[block], &mut theirs).unwrap();
+                let expected = rows(gdal.as_mut(), &theirs, block, 3..11);
+                let found = rows(open[at].as_mut(), &fetched[at], block, 3..11);
+                assert_eq!(found, expected, "{} {block:?} without {left_out}", names[at]);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_not_read_directly_goes_through_gdal() {
     let dir = tempfile::tempdir().unwrap();

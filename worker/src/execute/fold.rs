@@ -17,7 +17,7 @@ use mosaic::plan::SceneInput;
 
 use super::aside::{Aside, not_a_pile};
 use super::{Cancel, TaskError};
-use crate::read::Observer;
+use crate::read::{AT_ONCE, Observer};
 
 /// Observations half of which are clear take about this part of their room when they are packed.
 const PACKED: usize = 3;
@@ -37,8 +37,10 @@ impl Needs {
     pub fn of(pixels: usize, width: usize, bands: usize, depth: usize) -> Self {
         let observation = 2 * pixels * bands + pixels / 8;
         let chunk = 2 * depth * bands * width * rows_per_chunk(width);
-        // A scene that is being read: its planes, and a block of scores as float32 with the flags made of it.
-        Self { fixed: observation + 8 * pixels + 2 * chunk, observation }
+        // A scene that is being read: its planes, a block of scores as float32 with the flags made of it, and a block of
+        // each band that is read at once, stored and inflated.
+        let blocks = 4 * pixels * bands.min(AT_ONCE);
+        Self { fixed: observation + 8 * pixels + blocks + 2 * chunk, observation }
     }
 
     /// The least that a fold can do with: two observations at a time.

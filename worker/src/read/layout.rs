@@ -114,8 +114,13 @@ impl Fetched {
     /// The stored bytes of a block; none where it was not asked for.
     #[must_use]
     pub fn of(&self, block: Block) -> Option<&[u8]> {
-        let (_, range) = self.blocks.iter().find(|(asked, _)| *asked == block)?;
-        self.bytes.get(range.clone())
+        self.bytes.get(self.range(block)?)
+    }
+
+    /// Where the stored bytes of a block are.
+    #[must_use]
+    pub fn range(&self, block: Block) -> Option<Range<usize>> {
+        self.blocks.iter().find(|(asked, _)| *asked == block).map(|(_, range)| range.clone())
     }
 }
 
@@ -133,6 +138,10 @@ pub trait Fetch {
 
 /// Turns the bytes of blocks into pixels.
 pub trait Decode {
+    /// Tells which rows of which block will be decoded next, as others tell of theirs: what can be done for several at
+    /// once is done at the first of them. May take what was fetched; then nothing else can be decoded of it.
+    fn announce(&mut self, _fetched: &mut Fetched, _block: Block, _rows: &Range<usize>) {}
+
     /// Decodes some rows of a block, masked samples included, and hands them out from the top.
     ///
     /// # Errors

@@ -24,5 +24,6 @@ pub use error::ReadError;
 pub(crate) use gdal::cause;
 pub use gdal::{GdalOpener, RasterBand};
 pub use layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows, Sample};
+pub(crate) use observe::AT_ONCE;
 pub use observe::{Observer, SceneError};
 pub use tiff::{Compression, Headers, Opener, StoredBlocks, StoredSample};

@@ -1,5 +1,5 @@
-//! An observation of a sub-tile by one scene: the score first, then of each band only the blocks that hold a pixel
-//! that is still clear. Clear is joint: a pixel without data in one band is lost for all.
+//! An observation of a sub-tile by one scene: the score first, then of the bands, two at a time, only the blocks that
+//! hold a pixel that is still clear. Clear is joint: a pixel without data in one band is lost for all.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,9 +15,9 @@ use tracing::field::Empty;
 
 use super::ReadError;
 use super::counters::{Counters, timed};
-use super::layout::{Fetched, Layout, Open, Raster, Row, Sample};
+use super::layout::{Block, Fetched, Layout, Open, Raster, Row, Sample};
 use super::lookup::Lookup;
-use super::plane::{Placement, blocks_under, wanted_blocks};
+use super::plane::{Placement, Taker, blocks_under, wanted_blocks};
 use crate::project;
 
 /// A scene that could not be read.
@@ -40,6 +40,17 @@ impl std::error::Error for SceneError {}
 /// What two sources must share to share a lookup.
 type Geometry = (Option<u32>, [u64; 6], usize, usize);
 
+/// So many bands are read at once: blocks of as many are inflated together. What one of them lacks narrows only what is
+/// read of those that follow.
+pub(crate) const AT_ONCE: usize = 2;
+
+/// A raster, and where its pixels go.
+type Source = (Box<dyn Raster>, Arc<Lookup>);
+
+/// Takes the rows of blocks: which source it is of, the row within the block, its samples, what the raster's own mask
+/// leaves valid of them, and where they go.
+type Taking<'a> = dyn FnMut(usize, usize, Row<'_>, Option<&[bool]>, &Placement<'_>) + 'a;
+
 /// Reads scenes onto one working window.
 pub struct Observer<'a> {
     opener: &'a mut dyn Open,
@@ -47,7 +58,7 @@ pub struct Observer<'a> {
     window: PixelGrid,
     projection: Arc<dyn Projection>,
     lookups: HashMap<Geometry, Arc<Lookup>>,
-    fetched: Fetched,
+    fetched: Vec<Fetched>,
     counters: Counters,
     /// Blocks under the window of all bands of the scene that was opened last, and scenes that were not opened.
     unopened: (u64, u64),
@@ -66,7 +77,7 @@ impl<'a> Observer<'a> {
             window,
             projection,
             lookups: HashMap::new(),
-            fetched: Fetched::default(),
+            fetched: Vec::new(),
             counters: Counters::default(),
             unopened: (0, 0),
         })
@@ -124,31 +135,31 @@ impl<'a> Observer<'a> {
         // Taken off again as they are read.
         self.counters.skipped += self.unopened.0;
         let mut values = Vec::with_capacity(bands.len());
-        for (mut raster, lookup) in bands {
+        for bands in bands.chunks_mut(AT_ONCE) {
             if !clear.any() {
                 return Ok(None);
             }
             let before = self.counters.blocks;
-            let mut plane = vec![0; self.pixels()];
-            let data = self.read_band(raster.as_mut(), &lookup, &clear, &mut plane)?;
+            for (mut plane, data) in self.read_bands(bands, &clear)? {
+                clear.and(&data);
+                mosaic::mask::harmonise(&mut plane, scene.offset);
+                values.push(plane);
+            }
             self.counters.skipped = self.counters.skipped.saturating_sub(self.counters.blocks - before);
-            clear.and(&data);
-            mosaic::mask::harmonise(&mut plane, scene.offset);
-            values.push(plane);
         }
         Ok(clear.any().then(|| Observation::new(clear, values)))
     }
 
     /// Where the score is good enough.
     fn clear(&mut self, score: &SourceFile) -> Result<Bits, ReadError> {
-        let mut raster = self.open(score, Some(self.recipe.score_band.name()))?;
+        let raster = self.open(score, Some(self.recipe.score_band.name()))?;
         let layout = raster.layout().clone();
         let lookup = self.lookup(&layout)?;
         let threshold = Threshold::new(self.recipe.threshold);
         let scaled = |stored: f64| threshold.scaled(stored, layout.scale, layout.offset, layout.nodata);
         let mut clear = Bits::zeros(self.pixels());
         let wanted = Bits::ones(self.pixels());
-        self.for_wanted(raster.as_mut(), &lookup, &wanted, |y, row, valid, placement| {
+        self.for_wanted(&mut [(raster, lookup)], &wanted, &mut |_, y, row, valid, placement| {
             let mut good = match row {
                 Row::F32(s) => Bits::from_flags(s.len(), threshold.floats(s, layout.nodata)),
                 Row::U16(s) => Bits::from_pixels(s, |stored| scaled(f64::from(stored))),
@@ -162,7 +173,7 @@ impl<'a> Observer<'a> {
         Ok(clear)
     }
 
-    fn open_band(&mut self, file: &SourceFile) -> Result<(Box<dyn Raster>, Arc<Lookup>), ReadError> {
+    fn open_band(&mut self, file: &SourceFile) -> Result<Source, ReadError> {
         let raster = self.open(file, None)?;
         if raster.layout().sample != Sample::U16 {
             return Err(ReadError::permanent(&file.href, "its samples are not uint16, as a band's are"));
@@ -171,26 +182,21 @@ impl<'a> Observer<'a> {
         Ok((raster, lookup))
     }
 
-    /// Puts the DN of the wanted pixels into the plane; which of them have data.
-    fn read_band(
-        &mut self,
-        raster: &mut dyn Raster,
-        lookup: &Lookup,
-        wanted: &Bits,
-        plane: &mut [u16],
-    ) -> Result<Bits, ReadError> {
-        let mut data = Bits::zeros(wanted.len());
-        self.for_wanted(raster, lookup, wanted, |y, row, valid, placement| {
+    /// Of each band a plane with the DN of the wanted pixels, and which of them have data.
+    fn read_bands(&mut self, bands: &mut [Source], wanted: &Bits) -> Result<Vec<(Vec<u16>, Bits)>, ReadError> {
+        let mut found: Vec<_> = bands.iter().map(|_| (vec![0; self.pixels()], Bits::zeros(self.pixels()))).collect();
+        self.for_wanted(bands, wanted, &mut |band, y, row, valid, placement| {
             // A raster's rows are of its layout's samples, which have been looked at.
             let Row::U16(samples) = row else { return };
             let mut has_data = Bits::nonzero(samples);
             if let Some(valid) = valid {
                 has_data.and(&Bits::from_pixels(valid, |valid| valid));
             }
+            let (plane, data) = &mut found[band];
             placement.put(y, samples, plane);
-            placement.set(y, &has_data, &mut data);
+            placement.set(y, &has_data, data);
         })?;
-        Ok(data)
+        Ok(found)
     }
 
     fn open(&mut self, file: &SourceFile, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
@@ -201,26 +207,33 @@ impl<'a> Observer<'a> {
         Ok(raster)
     }
 
-    /// Fetches and decodes, block by block, what holds a wanted pixel; hands out its rows, each with what the raster's
-    /// own mask leaves valid of it.
-    fn for_wanted(
-        &mut self,
-        raster: &mut dyn Raster,
-        lookup: &Lookup,
-        wanted: &Bits,
-        mut each: impl FnMut(usize, Row<'_>, Option<&[bool]>, &Placement<'_>),
-    ) -> Result<(), ReadError> {
+    /// Fetches and decodes, one block of each source at a time, what holds a wanted pixel.
+    fn for_wanted(&mut self, sources: &mut [Source], wanted: &Bits, each: &mut Taking<'_>) -> Result<(), ReadError> {
         let width = self.window.width;
-        for (block, taker) in wanted_blocks(lookup, raster.layout(), wanted, width) {
-            let rect = raster.layout().rect(block);
-            let placement = Placement::new(lookup, &taker, rect, width);
-            timed(&mut self.counters.fetching, || raster.fetch(&[block], &mut self.fetched))?;
-            self.counters.bytes += self.fetched.size;
-            self.counters.blocks += 1;
-            let valid = raster.validity(block)?;
-            let valid = |y: usize| valid.as_ref().map(|valid| &valid[y * rect.2..][..rect.2]);
-            let mut each = |y: usize, row: Row<'_>| each(y, row, valid(y), &placement);
-            timed(&mut self.counters.decoding, || raster.decode(&self.fetched, block, placement.rows(), &mut each))?;
+        let blocks = |(raster, lookup): &Source| wanted_blocks(lookup, raster.layout(), wanted, width);
+        let blocks: Vec<Vec<(Block, Taker)>> = sources.iter().map(blocks).collect();
+        self.fetched.resize_with(self.fetched.len().max(sources.len()), Fetched::default);
+        for turn in 0..blocks.iter().map(Vec::len).max().unwrap_or(0) {
+            let in_turn = || blocks.iter().enumerate().filter_map(|(at, blocks)| Some((at, blocks.get(turn)?)));
+            for (at, (block, taker)) in in_turn() {
+                let ((raster, lookup), fetched) = (&mut sources[at], &mut self.fetched[at]);
+                let placement = Placement::new(lookup, taker, raster.layout().rect(*block), width);
+                timed(&mut self.counters.fetching, || raster.fetch(&[*block], fetched))?;
+                self.counters.bytes += fetched.size;
+                self.counters.blocks += 1;
+                raster.announce(fetched, *block, &placement.rows());
+            }
+            for (at, (block, taker)) in in_turn() {
+                let (raster, lookup) = &mut sources[at];
+                let rect = raster.layout().rect(*block);
+                let placement = Placement::new(lookup, taker, rect, width);
+                let valid = raster.validity(*block)?;
+                let valid = |y: usize| valid.as_ref().map(|valid| &valid[y * rect.2..][..rect.2]);
+                let mut row = |y: usize, row: Row<'_>| each(at, y, row, valid(y), &placement);
+                timed(&mut self.counters.decoding, || {
+                    raster.decode(&self.fetched[at], *block, placement.rows(), &mut row)
+                })?;
+            }
         }
         Ok(())
     }

@@ -3,12 +3,19 @@
 use libdeflater::{DecompressionError, Decompressor};
 
 /// How much of a block is wanted, in bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     /// All that it may hold.
     pub(super) full: usize,
     /// Up to the end of the last row that is taken.
     pub(super) needed: usize,
+}
+
+impl Wanted {
+    /// Whether so many bytes spare at least a quarter of the block: less is not worth going without the checksum.
+    pub(super) const fn spares(&self, bytes: usize) -> bool {
+        bytes <= self.full / 4 * 3
+    }
 }
 
 /// libdeflate writes from the front to the back, and gives up where the next thing does not fit: a literal, a match of
@@ -21,11 +28,12 @@ const LONGEST: usize = 65_535;
 pub(super) fn inflate<'a>(
     inflater: &mut Decompressor,
     stored: &[u8],
-    Wanted { full, needed }: Wanted,
+    wanted: Wanted,
     room: &'a mut Vec<u8>,
 ) -> Result<&'a [u8], DecompressionError> {
+    let Wanted { full, needed } = wanted;
     let part = needed + LONGEST;
-    let length = if part <= full / 4 * 3 { part } else { full };
+    let length = if wanted.spares(part) { part } else { full };
     if room.len() < length {
         room.resize(length, 0);
     }

@@ -2,8 +2,9 @@
 //!
 //! GDAL opens a file once and says where its blocks lie ([`StoredBlocks`]); from then on, and for every sub-tile, its
 //! block cache, its locks and its zlib are out of the way. What this path does not know stays with GDAL, and both give
-//! the same samples.
+//! the same samples. Blocks of several bands that are announced before they are decoded are inflated together.
 
+mod ahead;
 mod headers;
 mod inflate;
 mod predictor;
@@ -23,8 +24,10 @@ use rustix::fs::{Advice, fadvise};
 use super::ReadError;
 use super::gdal::RasterBand;
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows};
+use ahead::Ahead;
 pub use headers::Headers;
 use headers::{Header, Known};
+use inflate::Wanted;
 
 /// How blocks are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,17 @@ struct Workspace {
     bytes: Vec<u8>,
     u16s: Vec<u16>,
     f32s: Vec<f32>,
+    ahead: Ahead,
+    /// How many rasters were opened.
+    opened: usize,
+}
+
+impl Workspace {
+    /// A number for another raster.
+    const fn number(&mut self) -> usize {
+        self.opened += 1;
+        self.opened
+    }
 }
 
 /// Opens local TIFFs for direct reading, and everything else with GDAL.
@@ -120,7 +134,8 @@ impl Open for Opener<'_> {
         match self.headers.of(&file, href, band)? {
             Known::Direct(header) => {
                 let workspace = Rc::clone(&self.workspace);
-                Ok(Box::new(Tiff { file, header, workspace }))
+                let number = workspace.borrow_mut().number();
+                Ok(Box::new(Tiff { number, file, header, workspace }))
             }
             Known::ByGdal(raster) => Ok(raster),
         }
@@ -129,6 +144,8 @@ impl Open for Opener<'_> {
 
 /// A local TIFF that is read directly.
 struct Tiff {
+    /// Tells it from the others of its workspace.
+    number: usize,
     file: File,
     header: Arc<Header>,
     workspace: Rc<RefCell<Workspace>>,
@@ -141,10 +158,26 @@ impl Tiff {
         ReadError::permanent(&self.header.layout.href, problem)
     }
 
+    /// Bytes of a row of a block.
+    fn stride(&self) -> usize {
+        self.header.layout.block.0 * self.header.blocks.sample.bytes()
+    }
+
+    /// How much of a block some of its rows need.
+    fn wanted(&self, rows: &Range<usize>) -> Wanted {
+        Wanted { full: self.stride() * self.header.layout.block.1, needed: self.stride() * rows.end }
+    }
+
     fn place(&self, block: Block) -> Result<(u64, u32), ReadError> {
         let StoredBlocks { places, across, .. } = &self.header.blocks;
         let place = places.get(block.y * across + block.x).filter(|_| block.x < *across);
         place.copied().ok_or_else(|| self.broken(block, "there is no such block"))
+    }
+}
+
+impl Drop for Tiff {
+    fn drop(&mut self) {
+        self.workspace.borrow_mut().ahead.forget(self.number);
     }
 }
 
@@ -183,6 +216,12 @@ impl Fetch for Tiff {
 }
 
 impl Decode for Tiff {
+    fn announce(&mut self, fetched: &mut Fetched, block: Block, rows: &Range<usize>) {
+        if self.header.blocks.compression == Compression::Deflate {
+            self.workspace.borrow_mut().ahead.announce((self.number, block), fetched, self.wanted(rows));
+        }
+    }
+
     fn decode(
         &mut self,
         fetched: &Fetched,
@@ -190,21 +229,24 @@ impl Decode for Tiff {
         rows: Range<usize>,
         each: &mut Rows<'_>,
     ) -> Result<(), ReadError> {
-        let stored = fetched.of(block).ok_or_else(|| self.broken(block, "it was not fetched"))?;
         let StoredBlocks { compression, sample, .. } = &self.header.blocks;
         let layout = &self.header.layout;
         let (_, _, width, height) = layout.rect(block);
-        let stride = layout.block.0 * sample.bytes();
-        let Workspace { inflater, inflated, bytes, u16s, f32s } = &mut *self.workspace.borrow_mut();
-        if stored.is_empty() {
-            absent(layout, *sample, width, rows, each);
-            return Ok(());
-        }
-        let raw = match compression {
-            Compression::None => stored,
-            Compression::Deflate => {
-                let wanted = inflate::Wanted { full: stride * layout.block.1, needed: stride * rows.end };
-                inflate::inflate(inflater, stored, wanted, inflated).map_err(|e| self.broken(block, e))?
+        let stride = self.stride();
+        let Workspace { inflater, inflated, bytes, u16s, f32s, ahead, .. } = &mut *self.workspace.borrow_mut();
+        let raw = match ahead.take((self.number, block), inflater) {
+            Some(inflated) => inflated.map_err(|e| self.broken(block, e))?,
+            None => {
+                let stored = fetched.of(block).ok_or_else(|| self.broken(block, "it was not fetched"))?;
+                match compression {
+                    _ if stored.is_empty() => {
+                        absent(layout, *sample, width, rows, each);
+                        return Ok(());
+                    }
+                    Compression::None => stored,
+                    Compression::Deflate => inflate::inflate(inflater, stored, self.wanted(&rows), inflated)
+                        .map_err(|e| self.broken(block, e))?,
+                }
             }
         };
         // The last strip of a TIFF may be stored without the rows that are cut off; a tile never is.
