@@ -176,13 +176,17 @@ impl Driver {
     /// A job's progress, to be watched.
     #[must_use]
     pub fn progress(&self, id: &str) -> Option<watch::Receiver<JobProgress>> {
-        self.lock().jobs.get(id).map(|running| running.progress.subscribe())
+        let inner = self.lock();
+        // Those that watch are told now and then; whoever asks is told what is.
+        Self::tell(&inner, id);
+        inner.jobs.get(id).map(|running| running.progress.subscribe())
     }
 
     /// Every job's progress, that of the newest first.
     #[must_use]
     pub fn all(&self) -> Vec<JobProgress> {
         let inner = self.lock();
+        inner.jobs.keys().for_each(|id| Self::tell(&inner, id));
         let mut jobs: Vec<&Running> = inner.jobs.values().collect();
         jobs.sort_by_key(|running| std::cmp::Reverse(running.record.submitted));
         jobs.into_iter().map(|running| running.progress.borrow().clone()).collect()
