@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use artifacts::Access;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
+use proto::access::Role;
 use tonic::transport::Uri;
 
 use crate::telemetry::LogFormat;
@@ -62,6 +63,8 @@ pub enum Command {
     Cancel(MosaicArgs),
     /// Makes what failed of a mosaic again.
     Retry(MosaicArgs),
+    /// Makes a token for a coordinator's --tokens, and prints it: keep it in a file that only its owner reads.
+    Token(TokenArgs),
     /// Prints completions for a shell.
     Completions {
         /// The shell.
@@ -123,7 +126,7 @@ pub struct CoordinatorArgs {
     /// and forgets requests when it ends].
     #[arg(long, value_name = "URL,...", value_delimiter = ',')]
     pub etcd: Vec<String>,
-    /// URL under which workers and clients reach this coordinator [default: http:// and the address].
+    /// URL under which workers and clients reach this coordinator [default: http:// or https:// and the address].
     #[arg(long, value_name = "URL")]
     pub advertise: Option<Uri>,
     /// Directory that keeps what is done, and that workers reach under the same name; or an object store:
@@ -145,6 +148,28 @@ pub struct CoordinatorArgs {
     /// How much is traced.
     #[command(flatten)]
     pub traced: Traced,
+    /// Certificate (PEM, with those between it and its authority) under which it is asked over TLS.
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Certificates (PEM) of authorities, one of which must have issued the certificate of whoever asks.
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// Who may do what: a line for each token, as `clearmosaic token` writes it [default: everyone may do everything].
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// Prefix of what requests may name, links and redirects resolved: a directory, or https://host/path/, s3://bucket/;
+    /// may be given several times [default: everything, on loopback only].
+    #[arg(long, value_name = "PREFIX")]
+    pub allow: Vec<String>,
+    /// Listens to other machines without TLS or tokens: whoever reaches the port may do everything.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Bytes of all files that may be sent along with a request.
+    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    pub attachments: ByteSize,
 }
 
 /// Whose health to ask for.
@@ -167,6 +192,9 @@ pub struct WorkerArgs {
     /// Tasks at once [default: one per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub slots: Option<u16>,
+    /// Prefix of what may be opened, besides what the coordinator allows; may be given several times [default: all].
+    #[arg(long, value_name = "PREFIX")]
+    pub allow: Vec<String>,
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
@@ -207,6 +235,30 @@ pub struct At {
         default_value = "http://127.0.0.1:7070"
     )]
     pub coordinator: Vec<Uri>,
+    /// Certificates (PEM) of the authorities that may have issued a coordinator's; URLs then begin with https://.
+    #[arg(long, value_name = "FILE", env = "CLEARMOSAIC_CA")]
+    pub ca: Option<PathBuf>,
+    /// Certificate (PEM) to show to a coordinator that wants one.
+    #[arg(long, value_name = "FILE", env = "CLEARMOSAIC_CERT")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE", env = "CLEARMOSAIC_KEY")]
+    pub key: Option<PathBuf>,
+    /// File with the token to show to a coordinator that wants one [default: the token in CLEARMOSAIC_TOKEN].
+    #[arg(long, value_name = "FILE", env = "CLEARMOSAIC_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// What a token is for.
+#[derive(Debug, clap::Args)]
+pub struct TokenArgs {
+    /// submit (which includes read), work or read.
+    pub role: Role,
+    /// Whose it is, one word: it stands in the list of tokens, and in logs.
+    pub name: String,
+    /// The coordinator's list of tokens, which gets a line for it [default: the line is told on stderr].
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
 }
 
 /// What to submit.

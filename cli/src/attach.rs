@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::Context;
-use coordinator::attachments::{self, PIECE};
+use coordinator::attachments::{self, AttachmentError};
 use coordinator::catalogue::absolute_items;
 use mosaic::href::is_local;
 use mosaic::request::Request;
+use proto::limits::{PIECE, REQUEST};
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{AttachmentChunk, SubmitHeader, SubmitJobRequest};
 
@@ -48,6 +49,9 @@ impl Submission {
 
     fn of(request: &Request, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Self> {
         let header = SubmitHeader { request_json: serde_json::to_string(request).context("the request as JSON")? };
+        if header.request_json.len() > REQUEST {
+            return Err(BadInput::one(AttachmentError::LongRequest.to_string()).into());
+        }
         let chunks = files.iter().flat_map(|(key, bytes)| {
             let chunk = |data: &[u8]| Piece::Attachment(AttachmentChunk { key: key.clone(), data: data.to_vec() });
             bytes.chunks(PIECE).map(chunk).collect::<Vec<_>>()

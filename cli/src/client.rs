@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use proto::coordinators::{Coordinators, Link, is_away};
 use proto::job::{JobProgress, JobState};
+use proto::refusal::refusal;
 use proto::wire::job_service_client::JobServiceClient;
 use proto::wire::{CancelJobRequest, ListJobsRequest, RetryJobRequest, WatchJobRequest};
 use tonic::{Code, Status};
@@ -42,21 +43,30 @@ impl Client {
     ) -> anyhow::Result<T> {
         let since = Instant::now();
         loop {
-            match call(JobServiceClient::new(self.coordinators.current())).await {
+            match call(self.coordinators.jobs()).await {
                 Ok(answer) => return Ok(answer),
                 Err(status) if is_away(&status) && since.elapsed() < PATIENCE => {
                     tracing::debug!(%status, "no coordinator answers");
+                    if let Some(fault) = self.coordinators.fault(&status).await {
+                        return Err(self.said(&fault));
+                    }
                     self.coordinators.turn(&status);
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(status) => return Err(self.said(&status)),
+                Err(status) => {
+                    let fault = self.coordinators.fault(&status).await;
+                    return Err(self.said(fault.as_ref().unwrap_or(&status)));
+                }
             }
         }
     }
 
     fn said(&self, status: &Status) -> anyhow::Error {
+        if let Some(why) = refusal(status) {
+            return BadInput::one(format!("--coordinator {}: {why}", self.called)).into();
+        }
         match status.code() {
-            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition => {
+            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange => {
                 BadInput(status.message().lines().map(str::to_owned).collect()).into()
             }
             _ if is_away(status) => {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use coordinator::driver::{Components, Driver};
+use coordinator::services;
 use hyper_util::rt::TokioIo;
 use proto::coordinators::Coordinators;
 use tokio::io::DuplexStream;
@@ -16,6 +17,7 @@ use worker::agent;
 use worker::execute::Executor;
 use worker::memory::Memory;
 use worker::metrics::Metrics;
+use worker::read::Door;
 
 /// Bytes that a pipe holds.
 const PIPE: usize = 256 << 10;
@@ -28,20 +30,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a coordinator and `workers` workers, which share a memory budget.
-    pub async fn start(components: Components, workers: usize, memory: Arc<Memory>) -> anyhow::Result<Self> {
+    /// Starts a coordinator and `workers` workers, which share a memory budget and what may be opened.
+    pub async fn start(
+        components: Components,
+        workers: usize,
+        memory: Arc<Memory>,
+        door: Door,
+    ) -> anyhow::Result<Self> {
         let (dial, dialled) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let store = components.store.clone();
         let driver = Driver::start(components).await;
         tokio::spawn(async move {
             let incoming = UnboundedReceiverStream::new(dialled).map(Ok::<DuplexStream, io::Error>);
-            if let Err(error) = coordinator::services::serve(&driver, incoming, std::future::pending()).await {
+            let settings = services::Settings::default();
+            if let Err(error) = services::serve(&driver, &settings, incoming, std::future::pending()).await {
                 tracing::error!(%error, "the coordinator's services ended");
             }
         });
         // One for all: what one worker has learnt of a file or of a plan, the others need not ask again.
-        let executor = Arc::new(Executor::new(store, memory, worker::pool(workers)?));
+        let executor = Arc::new(Executor::new(store, memory, worker::pool(workers)?).behind(door));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
         let metrics = Arc::new(Metrics::default());
         for number in 0..workers {
@@ -51,7 +59,7 @@ impl Cluster {
             let settings = agent::Settings { worker_id, slots: 1, metrics: Arc::clone(&metrics) };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {
-                let executors = |_: &str| Ok(Arc::clone(&executor));
+                let executors = |_: &str, _| Ok(Arc::clone(&executor));
                 if let Err(error) = agent::work(coordinators, executors, settings, stopped).await {
                     tracing::error!(%error, "a worker ended");
                 }

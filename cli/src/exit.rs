@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use coordinator::prepare::PrepareError;
 
 /// How a command that did its work ends.
@@ -29,6 +30,22 @@ impl From<PrepareError> for BadInput {
     fn from(error: PrepareError) -> Self {
         Self(error.faults)
     }
+}
+
+/// Tells what is wrong with the command line in one line, or prints what was asked for, as `--help`.
+#[allow(clippy::print_stderr)]
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    let asked = !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if asked {
+        // A reader that has gone away is no error.
+        let _ = error.print();
+    } else {
+        let told = text.split("\n\nUsage:").next().and_then(|text| text.split("\n\nFor more").next());
+        let told = told.unwrap_or(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+        eprintln!("{}", told.trim_start_matches("error: "));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// More faults than this are only counted: the first ones matter.

@@ -22,7 +22,8 @@ pub fn read(path: &Path) -> Result<Request, BadInput> {
     Ok(request)
 }
 
-fn reason(error: &std::io::Error) -> String {
+/// What the system says of a file, for people.
+pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::IsADirectory => "it is a directory: name a request file".to_owned(),

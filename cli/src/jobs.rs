@@ -1,6 +1,5 @@
 //! The commands that ask a coordinator: `submit`, `status`, `watch`, `cancel`, `retry`.
 
-use proto::coordinators::Coordinators;
 use proto::job::{JobProgress, JobState, TaskCounts};
 use serde_json::json;
 use tracing::Instrument;
@@ -15,10 +14,7 @@ use crate::{input, print, tables, telemetry};
 /// Asks within a runtime of one thread.
 fn asking<T>(at: &At, ask: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let called: Vec<String> = at.coordinator.iter().map(ToString::to_string).collect();
-        ask(Client::new(Coordinators::at(&at.coordinator), called.join(","))).await
-    })
+    runtime.block_on(async { ask(Client::new(at.coordinators()?, at.called())).await })
 }
 
 /// Submits a request, and perhaps follows it.

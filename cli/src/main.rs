@@ -5,10 +5,12 @@
 //!                                                      ─► submit               to a coordinator
 //!      ─► coordinator | worker                         serve, until told to stop
 //!      ─► status | watch | cancel | retry | health     ask a coordinator
+//!      ─► access                                       certificates and tokens of all of these
 //! ```
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 complete, 1 internal, 2 bad input, 3 incomplete.
 
+mod access;
 mod args;
 mod attach;
 mod client;
@@ -32,15 +34,19 @@ use anyhow::Context;
 use args::{Args, Command, RequestArgs};
 use clap::{CommandFactory, Parser};
 use exit::{BadInput, Exit};
+use proto::allow::Allow;
 use worker::library::Library;
 
 fn main() -> ExitCode {
-    // Parsed first: `--help` does not wait for anything.
-    let args = Args::parse();
+    // The one provider of TLS in this process; it fails only where there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Parsed before anything else: `--help` does not wait.
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
     // Before the first thread.
     memory::keep_to_one_heap();
-    // One provider of TLS for all that speak it. Only where there is one already could this fail.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let telemetry = match telemetry::install(&args) {
         Ok(telemetry) => telemetry,
         Err(error) => return exit::code(Err(error.into())),
@@ -67,6 +73,7 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Watch(args) => jobs::watch(&args),
         Command::Cancel(args) => jobs::cancel(&args),
         Command::Retry(args) => jobs::retry(&args),
+        Command::Token(args) => access::token(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "clearmosaic", &mut script);
@@ -79,7 +86,8 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
 fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
     worker::gdal_messages::install();
-    let prepared = coordinator::prepare::prepare(request, &Library).map_err(BadInput::from)?;
+    let prepared =
+        coordinator::prepare::prepare(request, &Library::default(), &Allow::everything()).map_err(BadInput::from)?;
     let summary = prepared.summary();
     if args.json {
         print(&format!("{}\n", serde_json::to_string(&summary)?))?;
@@ -91,7 +99,7 @@ fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
 
 fn link(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
-    let (_, _, linkage) = coordinator::prepare::link_only(&request).map_err(BadInput::from)?;
+    let (_, _, linkage) = coordinator::prepare::link_only(&request, &Allow::everything()).map_err(BadInput::from)?;
     let lines = coordinator::prepare::link_lines(&request, &linkage);
     if args.json {
         let mut text = String::new();

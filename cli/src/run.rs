@@ -8,10 +8,12 @@ use coordinator::publish::version;
 use coordinator::state;
 use coordinator::table::Settings;
 use mosaic::request::Request;
+use proto::allow::Allow;
 use proto::job::JobProgress;
 use tracing::Instrument;
 use worker::library::Library;
 use worker::memory::Memory;
+use worker::read::Door;
 
 use crate::args::RunArgs;
 use crate::attach::Submission;
@@ -38,10 +40,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let store = ArtifactStore::open(&place, &access).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
     let tasks = usize::try_from(division.tasks).unwrap_or(usize::MAX);
+    let door = Door::remembering();
     let components = Components {
         store,
         access,
-        survey: Arc::new(Library),
+        survey: Arc::new(Library::behind(door.clone())),
+        // Whoever runs it may read what he may.
+        allow: Allow::everything(),
         settings: Settings::default(),
         state: Arc::new(state::Memory::default()),
         role: state::Memory::role(),
@@ -49,7 +54,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ended = runtime.block_on(async {
-        let cluster = Cluster::start(components, workers, Memory::new(tasks, workers)).await?;
+        let cluster = Cluster::start(components, workers, Memory::new(tasks, workers), door).await?;
         let span = tracing::info_span!("run", mosaic = request.name);
         telemetry::follow_environment(&span);
         let ended = drive(&cluster, &request, args.json).instrument(span).await;

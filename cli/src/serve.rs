@@ -1,6 +1,5 @@
 //! The processes that serve: `coordinator` and `worker`.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +8,8 @@ use coordinator::driver::{Components, Driver};
 use coordinator::services;
 use coordinator::state::{Etcd, Memory, Role, StateError, Store};
 use coordinator::table::Settings;
-use proto::coordinators::Coordinators;
+use proto::allow::Allow;
+use proto::refusal::refusal;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -18,10 +18,11 @@ use worker::execute::Executor;
 use worker::library::Library;
 use worker::memory::Memory as Budget;
 use worker::metrics::Metrics;
+use worker::read::Door;
 
 use crate::args::{CoordinatorArgs, WorkerArgs};
 use crate::exit::{BadInput, Exit};
-use crate::{health, memory, metrics, print};
+use crate::{access, health, memory, metrics, print};
 
 /// Between two attempts to open a store.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -33,7 +34,8 @@ const ROOM: Duration = Duration::from_secs(10);
 
 /// Coordinates until it is told to stop.
 pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
-    only_loopback(args.listen)?;
+    let entry = access::of_coordinator(args)?;
+    let allow = Allow::under(&args.allow).map_err(|e| BadInput::one(e.to_string()))?;
     worker::gdal_messages::install();
     let access = args.access.access();
     let store = ArtifactStore::open(&args.store, &access).map_err(|e| BadInput::one(format!("--store: {e}")))?;
@@ -43,25 +45,26 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let at = listener.local_addr()?;
         let probed = health::listener(args.health).await?;
         let stopped = stop_when_told();
-        let advertise = args.advertise.as_ref().map_or_else(|| format!("http://{at}"), ToString::to_string);
+        let scheme = if entry.tls.is_some() { "https" } else { "http" };
+        let advertise = args.advertise.as_ref().map_or_else(|| format!("{scheme}://{at}"), ToString::to_string);
         let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
         // A full disk is waited for: others may make room.
         let settings =
             Settings { lease: Duration::from_secs(args.lease.into()), room: Some(ROOM), ..Settings::default() };
-        let (survey, traced_tasks) = (Arc::new(Library), args.traced.tasks);
-        let components = Components { store, access, survey, settings, state, role, traced_tasks };
+        let (survey, traced_tasks) = (Arc::new(Library::behind(Door::new(allow.clone()))), args.traced.tasks);
+        let components = Components { store, access, survey, allow, settings, state, role, traced_tasks };
         let driver = Driver::start(components).await;
         let mut registry = metrics::registry();
         coordinator::metrics::register(&driver, &mut registry);
         metrics::serve(args.metrics, registry).await?;
         // Whoever started it may wait for this line.
-        print(&format!("http://{at}\n"))?;
+        print(&format!("{scheme}://{at}\n"))?;
         tracing::info!(%at, "listening");
         probed.map(|listener| tokio::spawn(services::serve_health(TcpListenerStream::new(listener))));
         let (mut stop, mut late) = (stopped.clone(), stopped);
         let stopping = async move { drop(stop.wait_for(|stopped| *stopped).await) };
         tokio::select! {
-            served = services::serve(&driver, TcpListenerStream::new(listener), stopping) => served?,
+            served = services::serve(&driver, &entry, TcpListenerStream::new(listener), stopping) => served?,
             // Those that watch or wait for tasks do so elsewhere.
             () = async { drop(late.wait_for(|stopped| *stopped).await); tokio::time::sleep(GRACE).await } => {}
         }
@@ -83,14 +86,6 @@ async fn state(
     Ok((state, role))
 }
 
-/// Without TLS and tokens, whoever reaches the port may read and write what this process may.
-fn only_loopback(listen: SocketAddr) -> Result<(), BadInput> {
-    if listen.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(BadInput::one(format!("--listen {listen}: other machines are not let in yet: listen on 127.0.0.1")))
-}
-
 /// Works until it is told to stop.
 pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     worker::gdal_messages::install();
@@ -98,6 +93,7 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     worker::set_gdal_cache(division.gdal);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = args.slots.map_or(cores, usize::from);
+    let own = Allow::under(&args.allow).map_err(|e| BadInput::one(e.to_string()))?;
     runtime()?.block_on(async {
         let mut registry = metrics::registry();
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
@@ -111,35 +107,39 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
             opened: Mutex::default(),
             stopped: stopped.clone(),
         };
-        let open = |store: &str| executors.of(store);
-        let worked = agent::work(Coordinators::at(&args.at.coordinator), open, settings, stopped.clone()).await;
-        match worked {
+        let open = |store: &str, allowed: Allow| executors.of(store, own.and(&allowed));
+        match agent::work(args.at.coordinators()?, open, settings, stopped.clone()).await {
             // It was told to stop while it waited for its store.
             Err(AgentError::Store(StoreError::Away { .. })) if *stopped.borrow() => Ok(Exit::Complete),
             Err(error @ AgentError::Store(_)) => Err(BadInput::one(error.to_string()).into()),
+            Err(AgentError::Refused(status)) if refusal(&status).is_some() => {
+                let why = refusal(&status).unwrap_or_default();
+                Err(BadInput::one(format!("--coordinator {}: {why}", args.at.called())).into())
+            }
             worked => Ok(worked.map(|()| Exit::Complete)?),
         }
     })
 }
 
-/// The executor of the store that coordinators name: one at a time, as they all name the same.
+/// The executor of the store that coordinators name, and of what they allow: one at a time, as they all name the same.
 struct Executors {
     memory: Arc<Budget>,
     pool: Arc<rayon::ThreadPool>,
     access: Access,
-    opened: Mutex<Option<(String, Arc<Executor>)>>,
+    opened: Mutex<Option<((String, Allow), Arc<Executor>)>>,
     stopped: watch::Receiver<bool>,
 }
 
 impl Executors {
-    fn of(&self, store: &str) -> Result<Arc<Executor>, StoreError> {
+    fn of(&self, store: &str, allow: Allow) -> Result<Arc<Executor>, StoreError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, executor)) = opened.as_ref().filter(|(root, _)| root == store) {
+        if let Some((_, executor)) = opened.as_ref().filter(|((root, allowed), _)| root == store && *allowed == allow) {
             return Ok(Arc::clone(executor));
         }
         let artifacts = self.open(store)?;
-        let executor = Arc::new(Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool)));
-        *opened = Some((store.to_owned(), Arc::clone(&executor)));
+        let executor = Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool));
+        let executor = Arc::new(executor.behind(Door::new(allow.clone())));
+        *opened = Some(((store.to_owned(), allow), Arc::clone(&executor)));
         Ok(executor)
     }
 }

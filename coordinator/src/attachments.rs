@@ -8,20 +8,23 @@ use std::collections::BTreeMap;
 use artifacts::{ArtifactStore, Kind, Local, StoreError};
 use mosaic::ids::Key;
 use mosaic::request::{AoiSource, Request, SceneSource, ScoreSource};
+use proto::limits::{ATTACHMENTS, REQUEST};
 
 /// What begins the name of an attachment where a path could be.
 const SCHEME: &str = "attachment:";
-/// Bytes of all attachments of one request.
-const MOST: usize = 1 << 30;
-/// Bytes of one piece: messages stay well below what gRPC takes.
-pub const PIECE: usize = 1 << 20;
 
 /// Why attachments were not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachmentError {
-    /// More than anyone should send.
-    #[error("attachments of more than {} MiB: name files that the coordinator can read", MOST >> 20)]
-    TooMuch,
+    /// The request itself is longer than any that people write.
+    #[error("a request of more than {} KiB: put its area and its tiles into files", REQUEST >> 10)]
+    LongRequest,
+    /// More bytes than the coordinator takes.
+    #[error("attachments of more than {} MiB: name files that the coordinator can read, or raise its --attachments", .0 >> 20)]
+    TooMuch(usize),
+    /// More attachments than there are fields to name them.
+    #[error("more than {ATTACHMENTS} attachments")]
+    TooMany,
     /// The key does not tell which bytes are meant.
     #[error("an attachment is not what its key says")]
     Spoilt,
@@ -65,22 +68,38 @@ pub fn named(key: &Key) -> String {
     format!("{SCHEME}{key}")
 }
 
+/// Whether an href names an attachment.
+#[must_use]
+pub fn is_attachment(href: &str) -> bool {
+    href.starts_with(SCHEME)
+}
+
 /// Attachments as they arrive, piece by piece.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Attachments {
     files: BTreeMap<String, Vec<u8>>,
     bytes: usize,
+    most: usize,
 }
 
 impl Attachments {
+    /// None so far, and at most so many bytes.
+    #[must_use]
+    pub const fn within(most: usize) -> Self {
+        Self { files: BTreeMap::new(), bytes: 0, most }
+    }
+
     /// Takes the next piece of a file.
     ///
     /// # Errors
-    /// `TooMuch`.
+    /// `TooMuch`, `TooMany`.
     pub fn add(&mut self, key: String, piece: &[u8]) -> Result<(), AttachmentError> {
         self.bytes += piece.len();
-        if self.bytes > MOST {
-            return Err(AttachmentError::TooMuch);
+        if self.bytes > self.most {
+            return Err(AttachmentError::TooMuch(self.most));
+        }
+        if self.files.len() == ATTACHMENTS && !self.files.contains_key(&key) {
+            return Err(AttachmentError::TooMany);
         }
         self.files.entry(key).or_default().extend_from_slice(piece);
         Ok(())
@@ -137,4 +156,21 @@ pub fn at_hand(request: &Request, store: &ArtifactStore) -> Result<AtHand, Attac
         }
     }
     Ok(AtHand { request, _files: files })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_an_end_to_what_is_taken() {
+        let mut attachments = Attachments::within(10);
+        attachments.add("a".into(), &[0; 6]).unwrap();
+        let error = attachments.add("a".into(), &[0; 5]).unwrap_err();
+        assert!(matches!(error, AttachmentError::TooMuch(10)), "{error}");
+        let mut attachments = Attachments::within(10);
+        (0..ATTACHMENTS).try_for_each(|n| attachments.add(n.to_string(), b"x")).unwrap();
+        attachments.add("0".into(), b"x").unwrap();
+        assert!(matches!(attachments.add("another".into(), b"x"), Err(AttachmentError::TooMany)));
+    }
 }

@@ -18,4 +18,5 @@ pub mod publish;
 pub mod services;
 pub mod state;
 pub mod table;
+pub mod tokens;
 pub mod trace;

@@ -5,16 +5,30 @@
 
 use std::path::{Path, PathBuf};
 
-use coordinator::catalogue::{read_catalogue, scores_from_items, scores_from_template};
+use coordinator::catalogue::{self, CatalogueError};
 use mosaic::band::Band;
 use mosaic::href::Base;
 use mosaic::ids::SystemIndex;
-use mosaic::link::{LinkOptions, ScoreSource, ScoreTemplate, link};
+use mosaic::link::{LinkOptions, ScoreSource, ScoreTable, ScoreTemplate, link};
+use mosaic::scene::Scene;
+use proto::allow::Allow;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SLOVENIA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/slovenia-120m");
 const KEY: &str = "20230815T095031_20230815T095630_T33TWL";
+
+fn read_catalogue(path: &Path) -> Result<Vec<Scene>, CatalogueError> {
+    catalogue::read_catalogue(path, &Allow::everything())
+}
+
+fn scores_from_items(path: &Path, band: &str) -> Result<ScoreTable, CatalogueError> {
+    catalogue::scores_from_items(path, band, &Allow::everything())
+}
+
+fn scores_from_template(template: &ScoreTemplate, scenes: &[Scene]) -> Result<ScoreTable, CatalogueError> {
+    catalogue::scores_from_template(template, scenes, &Allow::everything())
+}
 
 fn item(id: &str, day: u8) -> Value {
     json!({
@@ -204,4 +218,27 @@ fn scores_are_found_by_listing() {
     assert!(list("s/{month}/{system_index}.tif").unwrap().is_empty());
     let remote = ScoreTemplate::parse("s3://b/{system_index}.tif").unwrap();
     assert!(scores_from_template(&remote, &scenes).unwrap_err().to_string().contains("not on this machine"));
+}
+
+#[test]
+fn what_a_catalogue_links_to_is_bounded_and_what_is_signed_stays_here() {
+    let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let secret = outside.path().join("secret.json");
+    std::fs::write(&secret, "no JSON, but a secret").unwrap();
+    std::os::unix::fs::symlink(&secret, dir.path().join("link.json")).unwrap();
+    let links = ["link.json", "../../../../etc/passwd", secret.to_str().unwrap()];
+    let links: Vec<Value> = links.iter().map(|href| json!({"rel": "item", "href": href})).collect();
+    let catalogue = write(&dir, "catalog.json", &json!({"type": "Catalog", "stac_version": "1.0.0", "links": links}));
+    let allow = Allow::under(&[dir.path().to_string_lossy().into_owned()]).unwrap();
+    let error = catalogue::read_catalogue(&catalogue, &allow).unwrap_err().to_string();
+    assert_eq!(error.matches("--allow").count(), 3, "{error}");
+    assert!(!error.contains("no JSON"), "{error}");
+
+    let mut signed = item("signed", 15);
+    for asset in signed["assets"].as_object_mut().unwrap().values_mut() {
+        asset["href"] = "https://host/a.tif?sig=hunter2&x=1".into();
+    }
+    let items = write(&dir, "signed.json", &json!({"type": "FeatureCollection", "features": [signed]}));
+    let gathered = catalogue::absolute_items(&items).unwrap().to_string();
+    assert!(!gathered.contains("hunter2") && gathered.contains("https://host/a.tif?x=1"), "{gathered}");
 }

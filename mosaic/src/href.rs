@@ -2,6 +2,10 @@
 //!
 //! Resolution is lexical, so that it gives the same on every machine: no disk is asked.
 
+mod signed;
+
+pub use signed::{scrub, unsigned};
+
 /// The place that relative hrefs of one file start from: a directory path, or the directory of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {

@@ -36,6 +36,9 @@ pub trait Survey: Send + Sync {
     /// One line: why it cannot be told.
     fn raster(&self, href: &str, band: Option<&str>) -> Result<RasterSurvey, String>;
 
+    /// Is told of a URL that bears a right to read: a plan names the file without it.
+    fn signed(&self, _href: &str) {}
+
     /// The projection of a CRS (an `EPSG:` code or WKT) by the one operation that is best in an area (west, south,
     /// east, north in degrees), and the operation's name.
     ///

@@ -3,8 +3,13 @@
 //! Wire types stop here. `wire` is generated; `work` and `job` hold the types that the rest of the program speaks,
 //! with a `From` on the sending side and a `TryFrom` on the receiving side.
 
+pub mod access;
+pub mod allow;
 pub mod coordinators;
 pub mod job;
+pub mod limits;
+pub mod refusal;
+pub mod tls;
 pub mod trace;
 pub mod work;
 

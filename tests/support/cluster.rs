@@ -42,14 +42,14 @@ impl Coordinator {
         let mut line = String::new();
         let stdout = process.stdout().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it tells where it listens");
-        assert!(line.starts_with("http://"), "it tells where it listens: {line}");
+        assert!(line.starts_with("http"), "it tells where it listens: {line}");
         Self { process, url: line.trim_end().to_owned() }
     }
 
     /// The address in its URL.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").trim_start_matches("https://")
     }
 
     /// A worker of it.

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use artifacts::StoreError;
+use proto::allow::{Allow, BadPrefix};
 use proto::coordinators::{Coordinators, is_away};
-use proto::wire::work_service_client::WorkServiceClient;
 use proto::wire::{LeaseTasksRequest, RenewLeasesRequest, ReportTaskRequest};
 use proto::work::{Lease, LeaseRef, Outcome};
 use tokio::sync::{Semaphore, watch};
@@ -73,16 +73,19 @@ pub enum AgentError {
     /// The store that the coordinator names cannot be used.
     #[error("the coordinator's store: {0}")]
     Store(#[from] StoreError),
+    /// What the coordinator allows cannot be made out: nothing is opened.
+    #[error("the coordinator's {0}")]
+    Allow(#[from] BadPrefix),
 }
 
 /// Works until `stop` is set. What is running then is finished, or handed back where it takes long. `executors` opens
-/// the store that the coordinator names.
+/// the store that the coordinator names, for what it allows.
 ///
 /// # Errors
 /// Where the coordinator refuses the worker, or its store cannot be opened.
 pub async fn work(
     coordinators: Coordinators,
-    executors: impl Fn(&str) -> Result<Arc<Executor>, StoreError>,
+    executors: impl Fn(&str, Allow) -> Result<Arc<Executor>, StoreError>,
     settings: Settings,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), AgentError> {
@@ -104,7 +107,7 @@ pub async fn work(
             // Another leader must know what is being done, before it has others do it.
             renew_all(&coordinators, &settings.worker_id, &held).await;
         }
-        let mut client = WorkServiceClient::new(coordinators.current());
+        let mut client = coordinators.work();
         let response = tokio::select! {
             response = client.lease_tasks(request) => response,
             _ = stop.changed() => break,
@@ -112,6 +115,9 @@ pub async fn work(
         let response = match response {
             Ok(response) => response.into_inner(),
             Err(status) if is_away(&status) => {
+                if let Some(fault) = coordinators.fault(&status).await {
+                    return Err(Box::new(fault).into());
+                }
                 tracing::warn!(%status, "no coordinator answers");
                 coordinators.turn(&status);
                 was_away = true;
@@ -122,7 +128,10 @@ pub async fn work(
                 pause = (pause * 2).min(PAUSES[1]);
                 continue;
             }
-            Err(status) => return Err(Box::new(status).into()),
+            Err(status) => {
+                let fault = coordinators.fault(&status).await;
+                return Err(Box::new(fault.unwrap_or(status)).into());
+            }
         };
         (pause, was_away) = (PAUSES[0], false);
         let Some(lease) = response.leases.into_iter().next() else { continue };
@@ -133,7 +142,7 @@ pub async fn work(
         }
         let task = Slot {
             coordinators: coordinators.clone(),
-            executor: executors(&response.store)?,
+            executor: executors(&response.store, Allow::under(&response.allow)?)?,
             worker_id: settings.worker_id.clone(),
             held: Arc::clone(&held),
             metrics: Arc::clone(&settings.metrics),
@@ -173,7 +182,7 @@ async fn renew_all(coordinators: &Coordinators, worker_id: &str, held: &Held) {
     if leases.is_empty() {
         return;
     }
-    let mut client = WorkServiceClient::new(coordinators.current());
+    let mut client = coordinators.work();
     match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.to_owned(), leases }).await {
         Ok(response) => {
             for void in response.into_inner().void_leases {
@@ -225,7 +234,7 @@ impl Slot {
             outcome: Some(outcome.into()),
         };
         for attempt in 0..REPORT_TRIES {
-            let mut client = WorkServiceClient::new(self.coordinators.current());
+            let mut client = self.coordinators.work();
             match client.report_task(request.clone()).await {
                 Ok(_) => return,
                 Err(status) if status.code() == Code::NotFound => {

@@ -14,12 +14,15 @@ thread_local! {
 pub fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        gdal::config::set_error_handler(|class, _, message| match class {
-            CplErrType::Failure | CplErrType::Fatal => {
-                tracing::debug!(target: "gdal", "{message}");
-                LAST.set(Some(message.to_owned()));
+        gdal::config::set_error_handler(|class, _, message| {
+            let message = &*mosaic::href::scrub(message);
+            match class {
+                CplErrType::Failure | CplErrType::Fatal => {
+                    tracing::debug!(target: "gdal", "{message}");
+                    LAST.set(Some(message.to_owned()));
+                }
+                _ => tracing::debug!(target: "gdal", "{message}"),
             }
-            _ => tracing::debug!(target: "gdal", "{message}"),
         });
     });
 }

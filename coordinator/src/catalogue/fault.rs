@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use mosaic::scene::ItemFault;
+use proto::allow::NotAllowed;
 
 use crate::prepare::plain;
 
@@ -67,6 +68,9 @@ pub enum Fault {
     /// The template's fixed directory is not there: a typing error more likely than an empty archive.
     #[error("{0}: there is no such directory")]
     NoScoreDirectory(String),
+    /// It leads to what the operator does not allow.
+    #[error(transparent)]
+    NotAllowed(NotAllowed),
     /// The template leads to another machine.
     #[error("{0} is not on this machine: only local directories can be listed so far")]
     RemoteScores(String),

@@ -8,6 +8,7 @@ use mosaic::href::is_local;
 use mosaic::ids::TileId;
 use mosaic::link::{ScoreRef, ScoreTable, ScoreTemplate};
 use mosaic::scene::{IndexClue, Scene};
+use proto::allow::Allow;
 
 use super::fault::{CatalogueError, Fault};
 
@@ -16,7 +17,11 @@ use super::fault::{CatalogueError, Fault};
 ///
 /// # Errors
 /// Where the template leads to another machine, its fixed directory does not exist, or one cannot be read.
-pub fn scores_from_template(template: &ScoreTemplate, scenes: &[Scene]) -> Result<ScoreTable, CatalogueError> {
+pub fn scores_from_template(
+    template: &ScoreTemplate,
+    scenes: &[Scene],
+    allow: &Allow,
+) -> Result<ScoreTable, CatalogueError> {
     let root = template.root();
     if !is_local(root) {
         return Err(Fault::RemoteScores(root.to_owned()).into());
@@ -25,8 +30,12 @@ pub fn scores_from_template(template: &ScoreTemplate, scenes: &[Scene]) -> Resul
         return Err(Fault::NoScoreDirectory(root.trim_end_matches('/').to_owned()).into());
     }
     let tiles: BTreeSet<TileId> = scenes.iter().map(|scene| scene.tile).collect();
+    let directories = directories(template, scenes);
+    let outside: Vec<Fault> =
+        directories.iter().filter_map(|dir| allow.admit(dir).err()).map(Fault::NotAllowed).collect();
+    CatalogueError::unless_none(outside)?;
     let mut listing = Listing { template, tiles, table: ScoreTable::default() };
-    let faults: Vec<Fault> = directories(template, scenes).iter().filter_map(|dir| listing.list(dir).err()).collect();
+    let faults: Vec<Fault> = directories.iter().filter_map(|dir| listing.list(dir).err()).collect();
     CatalogueError::unless_none(faults).map(|()| listing.table)
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use mosaic::href::Base;
 use mosaic::ids::SystemIndex;
 use mosaic::link::{ScoreRef, ScoreTable};
+use proto::allow::Allow;
 use serde_json::{Map, Value};
 
 use super::fault::{CatalogueError, Fault, ScoreFault};
@@ -19,9 +20,9 @@ const KEPT: [&str; 4] =
 ///
 /// # Errors
 /// All faults at once: unreadable files, items without a key or raster, two rasters for one key.
-pub fn scores_from_items(path: &Path, band: &str) -> Result<ScoreTable, CatalogueError> {
+pub fn scores_from_items(path: &Path, band: &str, allow: &Allow) -> Result<ScoreTable, CatalogueError> {
     let (mut table, mut faults) = (ScoreTable::default(), Vec::new());
-    walk::each_item(path, &mut faults, |file, item, faults| {
+    walk::each_item(path, allow, &mut faults, |file, item, faults| {
         if let Err(what) = add(&mut table, file, item, band) {
             let id = item.get("id").and_then(Value::as_str).unwrap_or("(without id)");
             faults.push(Fault::Score { file: file.to_owned(), item: id.to_owned(), what });

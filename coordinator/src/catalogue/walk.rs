@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mosaic::href::{Base, is_local};
+use mosaic::href::{Base, is_local, unsigned};
+use proto::allow::Allow;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +17,12 @@ use super::fault::Fault;
 type Visit<'a> = dyn FnMut(&Path, &Value, &mut Vec<Fault>) + 'a;
 
 /// Calls `visit` for every item that a file holds or leads to, in the order of the files' own lists.
-pub(super) fn each_item(path: &Path, faults: &mut Vec<Fault>, mut visit: impl FnMut(&Path, &Value, &mut Vec<Fault>)) {
+pub(super) fn each_item(
+    path: &Path,
+    allow: &Allow,
+    faults: &mut Vec<Fault>,
+    mut visit: impl FnMut(&Path, &Value, &mut Vec<Fault>),
+) {
     let first = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut seen = HashSet::new();
     let mut to_read = vec![first];
@@ -27,10 +33,22 @@ pub(super) fn each_item(path: &Path, faults: &mut Vec<Fault>, mut visit: impl Fn
         }
         match read(&file).and_then(|bytes| visit_file(&file, &bytes, faults, &mut visit)) {
             // The last pushed is read first.
-            Ok(links) => to_read.extend(links.into_iter().rev()),
+            Ok(links) => to_read.extend(admitted(links, allow, faults).into_iter().rev()),
             Err(fault) => faults.push(fault),
         }
     }
+}
+
+/// Those of the files that may be read, as they are found once their links are resolved.
+fn admitted(files: Vec<PathBuf>, allow: &Allow, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
+    let mut admitted = Vec::with_capacity(files.len());
+    for file in files {
+        match allow.admit(&file.to_string_lossy()) {
+            Ok(file) => admitted.push(PathBuf::from(file)),
+            Err(refused) => faults.push(Fault::NotAllowed(refused)),
+        }
+    }
+    admitted
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
@@ -127,7 +145,9 @@ fn linked_files(file: &Path, links: &Value, faults: &mut Vec<Fault>) -> Vec<Path
         match (rel, is_local(&href)) {
             ("item" | "items" | "child" | "next", true) => files.push(PathBuf::from(href)),
             ("item" | "child", false) => faults.push(Fault::Remote { file: file.to_owned(), href }),
-            ("next", false) => tracing::warn!(file = %file.display(), href, "a further page is not read"),
+            ("next", false) => {
+                tracing::warn!(file = %file.display(), href = &*unsigned(&href), "a further page is not read");
+            }
             _ => {}
         }
     }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use artifacts::{Access, ArtifactStore};
 use mosaic::survey::Survey;
+use proto::allow::Allow;
 use proto::job::{JobProgress, JobState};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
@@ -46,6 +47,8 @@ pub struct Components {
     pub access: Access,
     /// Headers and projections.
     pub survey: Arc<dyn Survey>,
+    /// What requests may name.
+    pub allow: Allow,
     /// How patient the table is.
     pub settings: Settings,
     /// What must not be forgotten.
@@ -171,6 +174,12 @@ impl Driver {
     #[must_use]
     pub fn store(&self) -> &ArtifactStore {
         &self.components.store
+    }
+
+    /// What requests may name.
+    #[must_use]
+    pub const fn allow(&self) -> &Allow {
+        &self.components.allow
     }
 
     /// A job's progress, to be watched.

@@ -12,7 +12,7 @@ use tracing::info_span;
 use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
 use crate::attachments::{self, Attachments};
 use crate::job::Job;
-use crate::prepare::link_all;
+use crate::prepare::{allowed, link_all};
 use crate::publish::version;
 use crate::state::{Record, StateError};
 use crate::table::{Changes, JobTable, Saved};
@@ -96,6 +96,8 @@ impl Driver {
         record.contain(&span);
         let (driver, request) = (Arc::clone(self), record.request.clone());
         let plan = move || {
+            // Before anything that it names is touched.
+            allowed::fields(&request, &driver.components.allow)?;
             if is_new {
                 version::check(&request, &driver.components.access)?;
             }
@@ -106,9 +108,10 @@ impl Driver {
     }
 
     fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
-        let Components { store, survey, .. } = &self.components;
+        let Components { store, survey, allow, .. } = &self.components;
         let at_hand = attachments::at_hand(&request, store)?;
-        let mut linked = info_span!("prepare").in_scope(|| link_all(at_hand.request.clone(), survey.as_ref()))?;
+        let link = || link_all(at_hand.request.clone(), survey.as_ref(), allow);
+        let mut linked = info_span!("prepare").in_scope(link)?;
         linked.request = request;
         if linked.linkage.scenes.is_empty() {
             return Err(SubmitError::Nothing(nothing(&linked.linkage)));

@@ -1,5 +1,7 @@
 //! What is wrong with a request and the files that it names.
 
+use mosaic::href::scrub;
+
 use crate::catalogue::CatalogueError;
 
 /// Bad input: one line per fault, each naming a field, file or scene, and what to do.
@@ -14,7 +16,7 @@ impl PrepareError {
     /// One fault.
     #[must_use]
     pub fn one(fault: String) -> Self {
-        Self { faults: vec![fault] }
+        Self { faults: vec![scrub(&fault).into_owned()] }
     }
 
     /// Faults, if there are any.
@@ -22,12 +24,13 @@ impl PrepareError {
     /// # Errors
     /// All of them.
     pub fn unless_none(faults: Vec<String>) -> Result<(), Self> {
+        let faults: Vec<String> = faults.iter().map(|fault| scrub(fault).into_owned()).collect();
         if faults.is_empty() { Ok(()) } else { Err(Self { faults }) }
     }
 
     /// The faults of a catalogue that a field names.
     #[must_use]
     pub fn catalogue(field: &str, error: &CatalogueError) -> Self {
-        Self { faults: error.faults().iter().map(|fault| format!("`{field}`: {fault}")).collect() }
+        Self { faults: error.faults().iter().map(|fault| scrub(&format!("`{field}`: {fault}")).into_owned()).collect() }
     }
 }

@@ -3,17 +3,20 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use mosaic::href::is_local;
+use mosaic::href::{is_local, unsigned};
 use mosaic::link::LinkedScene;
 use mosaic::plan::{SceneInput, SourceFile};
 use mosaic::request::Request;
 use mosaic::scene::Asset;
+use mosaic::survey::Survey;
 
 /// A linked scene as the worker reads it. Its slice is found when the plan is built.
-pub fn input(linked: &LinkedScene, request: &Request) -> SceneInput {
+pub fn input(linked: &LinkedScene, request: &Request, survey: &dyn Survey) -> SceneInput {
     let mut bands = request.bands.clone();
     bands.sort_unstable();
     let scene = &linked.scene;
+    let hrefs = scene.bands.values().map(|asset| &asset.href).chain([&linked.score.href]);
+    hrefs.filter(|href| unsigned(href) != href.as_str()).for_each(|href| survey.signed(href));
     SceneInput {
         id: scene.id.clone(),
         system_index: linked.system_index.clone(),
@@ -36,7 +39,8 @@ fn file(href: &str, checksum: Option<&str>, size: Option<u64>) -> SourceFile {
     let version = checksum.map(str::to_owned).or(told).unwrap_or_else(|| {
         if is_local(href) { "missing".to_owned() } else { size.map_or_else(|| "unknown".into(), |s| s.to_string()) }
     });
-    SourceFile { href: href.to_owned(), version, size: found.map(|m| m.size()).or(size) }
+    // A signature names no other file, and is no one else's to read in the plan.
+    SourceFile { href: unsigned(href).into_owned(), version, size: found.map(|m| m.size()).or(size) }
 }
 
 /// What the system says of a file, without its number.

@@ -1,5 +1,6 @@
 //! From a request to a plan: reads what the request names, links, looks at headers, and plans. No pixel is read.
 
+pub mod allowed;
 mod check;
 mod error;
 mod files;
@@ -18,6 +19,7 @@ use mosaic::request::{AoiSource, Crs, Request, SceneSource, ScoreSource};
 use mosaic::scene::{Scene, unique};
 use mosaic::select::Selection;
 use mosaic::survey::Survey;
+use proto::allow::Allow;
 
 pub use error::PrepareError;
 pub(crate) use files::plain;
@@ -46,14 +48,14 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn link_only(request: &Request) -> Result<(Aoi, Vec<TileId>, Linkage), PrepareError> {
+pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, Linkage), PrepareError> {
     let faults: Vec<String> = request.faults().iter().map(ToString::to_string).collect();
     PrepareError::unless_none(faults)?;
     let aoi = read_aoi(&request.aoi)?;
     let tiles = aoi.only_tiles().map_or_else(|| aoi.tiles(), <[TileId]>::to_vec);
-    let scenes = select(request, &tiles)?;
+    let scenes = select(request, &tiles, allow)?;
     check_bands(request, &scenes)?;
-    let scores = scores(request, &scenes)?;
+    let scores = scores(request, &scenes, allow)?;
     let options = LinkOptions {
         bands: request.bands.clone(),
         max_no_context_fraction: (request.scores.max_no_context_fraction < 1.0)
@@ -85,13 +87,14 @@ type Chosen = (Arc<dyn Projection>, String);
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn link_all(request: Request, survey: &dyn Survey) -> Result<Linked, PrepareError> {
-    let (aoi, tiles, mut linkage) = link_only(&request)?;
+pub fn link_all(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<Linked, PrepareError> {
+    let (aoi, tiles, mut linkage) = link_only(&request, allow)?;
+    allowed::linked(&linkage, allow)?;
     check::scores(&request, &mut linkage.scenes, survey)?;
     let working_resolution = working_resolution(&request, &linkage.scenes, survey)?;
     let mut scenes: BTreeMap<TileId, Vec<SceneInput>> = BTreeMap::new();
     for linked in &linkage.scenes {
-        scenes.entry(linked.scene.tile).or_default().push(files::input(linked, &request));
+        scenes.entry(linked.scene.tile).or_default().push(files::input(linked, &request, survey));
     }
     let projection = projection(&request, &aoi, survey)?;
     Ok(Linked { request, aoi, tiles, linkage, scenes, working_resolution, projection })
@@ -155,8 +158,8 @@ impl<E> From<PlanError> for Unkept<E> {
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn prepare(request: Request, survey: &dyn Survey) -> Result<Prepared, PrepareError> {
-    link_all(request, survey)?.plan(|_, _, _| Ok(()))
+pub fn prepare(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<Prepared, PrepareError> {
+    link_all(request, survey, allow)?.plan(|_, _, _| Ok(()))
 }
 
 fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {
@@ -174,11 +177,11 @@ fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {
 }
 
 /// The catalogue's scenes that the request asks for.
-fn select(request: &Request, tiles: &[TileId]) -> Result<Vec<Scene>, PrepareError> {
+fn select(request: &Request, tiles: &[TileId], allow: &Allow) -> Result<Vec<Scene>, PrepareError> {
     let SceneSource::Items(path) = &request.scenes else {
         return Err(PrepareError::one("`scenes`: remote archives are not read yet: use `items`".into()));
     };
-    let listed = read_catalogue(Path::new(path)).map_err(|e| PrepareError::catalogue("scenes.items", &e))?;
+    let listed = read_catalogue(Path::new(path), allow).map_err(|e| PrepareError::catalogue("scenes.items", &e))?;
     let selection = Selection {
         start: request.period.start,
         end: request.period.end,
@@ -199,14 +202,14 @@ fn check_bands(request: &Request, scenes: &[Scene]) -> Result<(), PrepareError> 
     PrepareError::unless_none(lacking.map(line).collect())
 }
 
-fn scores(request: &Request, scenes: &[Scene]) -> Result<ScoreTable, PrepareError> {
+fn scores(request: &Request, scenes: &[Scene], allow: &Allow) -> Result<ScoreTable, PrepareError> {
     match &request.scores.source {
         ScoreSource::Template(text) => {
             let template =
                 ScoreTemplate::parse(text).map_err(|e| PrepareError::one(format!("`scores.template`: {e}")))?;
-            scores_from_template(&template, scenes).map_err(|e| PrepareError::catalogue("scores.template", &e))
+            scores_from_template(&template, scenes, allow).map_err(|e| PrepareError::catalogue("scores.template", &e))
         }
-        ScoreSource::Items(path) => scores_from_items(Path::new(path), request.scores.band.name())
+        ScoreSource::Items(path) => scores_from_items(Path::new(path), request.scores.band.name(), allow)
             .map_err(|e| PrepareError::catalogue("scores.items", &e)),
         _ => Err(PrepareError::one("`scores`: remote archives are not read yet: use `template` or `items`".into())),
     }

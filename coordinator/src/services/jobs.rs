@@ -2,9 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mosaic::request::{self, Request as MosaicRequest};
 use proto::job::JobProgress;
+use proto::limits::REQUEST;
 use proto::wire::job_service_server::JobService;
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{
@@ -12,17 +14,54 @@ use proto::wire::{
     ListJobsResponse, RetryJobRequest, RetryJobResponse, SubmitJobRequest, SubmitJobResponse, WatchJobRequest,
     WatchJobResponse,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::leading;
-use crate::attachments::Attachments;
+use super::{bounds, leading};
+use crate::attachments::{AttachmentError, Attachments};
 use crate::driver::{Driver, NoJob, RetryError, SubmitError};
 
+/// Submissions that are taken in at once; others wait, their attachments with them. So memory has a bound.
+const SUBMISSIONS: usize = 2;
+/// How long one may take to be sent.
+const SUBMITTING: Duration = Duration::from_secs(600);
+
 /// Takes requests and tells how they fare.
-pub struct Jobs(pub(super) Arc<Driver>);
+pub struct Jobs {
+    driver: Arc<Driver>,
+    attached: usize,
+    submitting: Semaphore,
+}
+
+impl Jobs {
+    /// Those of a driver; takes so many bytes of attachments with a request.
+    pub fn new(driver: Arc<Driver>, attached: usize) -> Self {
+        Self { driver, attached, submitting: Semaphore::new(SUBMISSIONS) }
+    }
+
+    /// Takes a request in, and what is sent along with it.
+    async fn take_in(&self, mut pieces: Streaming<SubmitJobRequest>) -> Result<(MosaicRequest, Attachments), Status> {
+        let bad = |e: &dyn std::fmt::Display| Status::invalid_argument(e.to_string());
+        let first = bounds::next(&mut pieces).await?.and_then(|message| message.piece);
+        let Some(Piece::Header(header)) = first else {
+            return Err(bad(&"a submission starts with its header"));
+        };
+        if header.request_json.len() > REQUEST {
+            return Err(bad(&AttachmentError::LongRequest));
+        }
+        let request = request::parse(&header.request_json).map_err(|e| bad(&e))?;
+        let mut attachments = Attachments::within(self.attached);
+        while let Some(message) = bounds::next(&mut pieces).await? {
+            let Some(Piece::Attachment(AttachmentChunk { key, data })) = message.piece else {
+                return Err(bad(&"a submission has one header, then attachments"));
+            };
+            attachments.add(key, &data).map_err(|e| bad(&e))?;
+        }
+        Ok((request, attachments))
+    }
+}
 
 fn refused(error: SubmitError) -> Status {
     match error {
@@ -56,57 +95,48 @@ impl JobService for Jobs {
         &self,
         request: Request<Streaming<SubmitJobRequest>>,
     ) -> Result<Response<SubmitJobResponse>, Status> {
-        leading(&self.0)?;
-        let mut pieces = request.into_inner();
-        let first = pieces.message().await?.and_then(|message| message.piece);
-        let Some(Piece::Header(header)) = first else {
-            return Err(Status::invalid_argument("a submission starts with its header"));
-        };
-        let mut attachments = Attachments::default();
-        while let Some(message) = pieces.message().await? {
-            let Some(Piece::Attachment(AttachmentChunk { key, data })) = message.piece else {
-                return Err(Status::invalid_argument("a submission has one header, then attachments"));
-            };
-            attachments.add(key, &data).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        }
-        let request: MosaicRequest =
-            request::parse(&header.request_json).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let job_id = self.0.submit(request, attachments).await.map_err(refused)?;
+        leading(&self.driver)?;
+        let permit = self.submitting.acquire().await.map_err(|e| Status::internal(e.to_string()))?;
+        let taken = tokio::time::timeout(SUBMITTING, self.take_in(request.into_inner())).await;
+        let (request, attachments) =
+            taken.map_err(|_| Status::deadline_exceeded("the submission takes too long"))??;
+        let job_id = self.driver.submit(request, attachments).await.map_err(refused)?;
+        drop(permit);
         Ok(Response::new(SubmitJobResponse { job_id }))
     }
 
     async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<GetJobResponse>, Status> {
-        leading(&self.0)?;
+        leading(&self.driver)?;
         let id = request.into_inner().job_id;
-        let progress = self.0.progress(&id).ok_or_else(|| unknown(&id))?.borrow().clone();
+        let progress = self.driver.progress(&id).ok_or_else(|| unknown(&id))?.borrow().clone();
         Ok(Response::new(GetJobResponse { progress: Some(progress.into()) }))
     }
 
     async fn list_jobs(&self, _: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
-        leading(&self.0)?;
-        let jobs = self.0.all().into_iter().map(Into::into).collect();
+        leading(&self.driver)?;
+        let jobs = self.driver.all().into_iter().map(Into::into).collect();
         Ok(Response::new(ListJobsResponse { jobs }))
     }
 
     async fn watch_job(&self, request: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
-        leading(&self.0)?;
+        leading(&self.driver)?;
         let id = request.into_inner().job_id;
-        let progress = self.0.progress(&id).ok_or_else(|| unknown(&id))?;
+        let progress = self.driver.progress(&id).ok_or_else(|| unknown(&id))?;
         let (tell, told) = mpsc::channel(4);
         tokio::spawn(follow(progress, tell));
         Ok(Response::new(Box::pin(ReceiverStream::new(told))))
     }
 
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
-        leading(&self.0)?;
+        leading(&self.driver)?;
         let id = request.into_inner().job_id;
-        if self.0.cancel(&id).await { Ok(Response::new(CancelJobResponse {})) } else { Err(unknown(&id)) }
+        if self.driver.cancel(&id).await { Ok(Response::new(CancelJobResponse {})) } else { Err(unknown(&id)) }
     }
 
     async fn retry_job(&self, request: Request<RetryJobRequest>) -> Result<Response<RetryJobResponse>, Status> {
-        leading(&self.0)?;
+        leading(&self.driver)?;
         let id = request.into_inner().job_id;
-        match self.0.retry(&id).await {
+        match self.driver.retry(&id).await {
             Ok(()) => Ok(Response::new(RetryJobResponse {})),
             Err(RetryError::NoJob(error)) => Err(Status::not_found(error.to_string())),
             Err(RetryError::Nothing(why)) => Err(Status::failed_precondition(why)),

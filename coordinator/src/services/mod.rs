@@ -1,5 +1,11 @@
 //! The gRPC services: wire types in and out, everything else is the driver's.
+//!
+//! ```text
+//! connection ─► TLS ─► guard (token, role) ─► bounds (how much) ─► jobs | work ─► driver
+//! ```
 
+mod bounds;
+mod guard;
 mod jobs;
 mod spans;
 mod work;
@@ -7,16 +13,62 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::limits::{ATTACHED, CALLS, HEADERS, MESSAGE};
 use proto::wire::job_service_server::JobServiceServer;
 use proto::wire::work_service_server::WorkServiceServer;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
+use tonic::transport::ServerTlsConfig;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::driver::Driver;
+use crate::tokens::Tokens;
+use guard::GuardLayer;
 
 /// How often a connection says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long a peer may take to say who it is.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// After how long a connection of the network is to be made anew.
+pub const CONNECTION_AGE: Duration = Duration::from_secs(600);
+
+/// Who is let in, and how much is taken of them.
+#[derive(Clone)]
+pub struct Settings {
+    /// This side's certificate, and whose it takes; none where everything is said in the open.
+    pub tls: Option<ServerTlsConfig>,
+    /// Who may do what; none where everyone may do everything.
+    pub tokens: Option<Arc<Tokens>>,
+    /// Bytes of all attachments of one request.
+    pub attached: usize,
+    /// After how long a connection is to be made anew, so that peers spread out over several coordinators.
+    pub connection_age: Option<Duration>,
+}
+
+impl Default for Settings {
+    /// For peers in this very process.
+    fn default() -> Self {
+        Self { tls: None, tokens: None, attached: ATTACHED, connection_age: None }
+    }
+}
+
+/// The transport, guarded and bounded.
+fn server(settings: &Settings) -> Result<tonic::transport::Server, tonic::transport::Error> {
+    let mut server = tonic::transport::Server::builder()
+        // Load balancers close what is silent; a peer that is gone is noticed.
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .http2_max_header_list_size(HEADERS)
+        .max_concurrent_streams(CALLS);
+    if let Some(age) = settings.connection_age {
+        server = server.max_connection_age(age);
+    }
+    match &settings.tls {
+        Some(tls) => server.tls_config(tls.clone().timeout(HANDSHAKE)),
+        None => Ok(server),
+    }
+}
 
 /// Who leads, in the metadata of an answer that it is not this coordinator.
 fn leading(driver: &Driver) -> Result<(), Status> {
@@ -51,6 +103,7 @@ pub async fn serve_health(incoming: TcpListenerStream) {
 /// Where the transport fails.
 pub async fn serve<I, IO, E>(
     driver: &Arc<Driver>,
+    settings: &Settings,
     incoming: I,
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error>
@@ -59,17 +112,19 @@ where
     IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + tonic::transport::server::Connected + Unpin + Send + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let jobs = JobServiceServer::new(jobs::Jobs(Arc::clone(driver)));
-    let work = WorkServiceServer::new(work::Work(Arc::clone(driver)));
+    let jobs = JobServiceServer::new(jobs::Jobs::new(Arc::clone(driver), settings.attached))
+        .max_decoding_message_size(MESSAGE)
+        .max_encoding_message_size(MESSAGE);
+    let work = WorkServiceServer::new(work::Work(Arc::clone(driver)))
+        .max_decoding_message_size(MESSAGE)
+        .max_encoding_message_size(MESSAGE);
     let described = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
-    tonic::transport::Server::builder()
-        // Load balancers close what is silent; a peer that is gone is noticed.
-        .http2_keepalive_interval(Some(KEEP_ALIVE))
-        .http2_keepalive_timeout(Some(KEEP_ALIVE))
+    server(settings)?
         .layer(spans::SpanLayer)
+        .layer(GuardLayer::new(settings.tokens.clone()))
         .add_service(jobs)
         .add_service(work)
         .add_service(healthy().await)

@@ -11,7 +11,7 @@ use proto::wire::{
 use proto::work::{LeaseRef, Outcome};
 use tonic::{Request, Response, Status};
 
-use super::leading;
+use super::{bounds, leading};
 use crate::driver::{Driver, ReportError};
 
 /// The longest that a request for tasks is held: load balancers close what is idle for longer.
@@ -25,10 +25,12 @@ impl WorkService for Work {
     async fn lease_tasks(&self, request: Request<LeaseTasksRequest>) -> Result<Response<LeaseTasksResponse>, Status> {
         leading(&self.0)?;
         let LeaseTasksRequest { worker_id, free_slots, wait_ms } = request.into_inner();
+        bounds::worker(&worker_id)?;
+        let slots = bounds::slots(free_slots)?;
         let patience = Duration::from_millis(wait_ms.into()).min(LONGEST_POLL);
-        let leases = self.0.lease(&worker_id, free_slots as usize, patience).await;
-        let store = self.0.store().location();
-        Ok(Response::new(LeaseTasksResponse { leases: leases.into_iter().map(Into::into).collect(), store }))
+        let leases = self.0.lease(&worker_id, slots, patience).await;
+        let (store, allow) = (self.0.store().location(), self.0.allow().prefixes());
+        Ok(Response::new(LeaseTasksResponse { leases: leases.into_iter().map(Into::into).collect(), store, allow }))
     }
 
     async fn renew_leases(
@@ -37,6 +39,8 @@ impl WorkService for Work {
     ) -> Result<Response<RenewLeasesResponse>, Status> {
         leading(&self.0)?;
         let RenewLeasesRequest { worker_id, leases } = request.into_inner();
+        bounds::worker(&worker_id)?;
+        bounds::leases(leases.len())?;
         let leases: Vec<LeaseRef> = leases.into_iter().map(Into::into).collect();
         let void_leases = self.0.renew(&worker_id, &leases).into_iter().map(Into::into).collect();
         Ok(Response::new(RenewLeasesResponse { void_leases }))
@@ -45,6 +49,7 @@ impl WorkService for Work {
     async fn report_task(&self, request: Request<ReportTaskRequest>) -> Result<Response<ReportTaskResponse>, Status> {
         leading(&self.0)?;
         let ReportTaskRequest { worker_id, lease, outcome } = request.into_inner();
+        bounds::worker(&worker_id)?;
         let lease: LeaseRef = lease.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `lease`"))?.into();
         let outcome = outcome.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `outcome`"))?;
         let outcome = Outcome::try_from(outcome)?;

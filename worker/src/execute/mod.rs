@@ -33,7 +33,7 @@ use proto::work::{Done, Outcome, TaskSpec, Work};
 use rayon::ThreadPool;
 
 use crate::memory::Memory;
-use crate::read::Headers;
+use crate::read::{Door, Headers};
 
 /// Tells a running task to stop.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +70,12 @@ impl Executor {
     pub fn new(store: ArtifactStore, memory: Arc<Memory>, pool: Arc<ThreadPool>) -> Self {
         let (shards, outputs) = (Mutex::new(LruCache::new(SHARDS)), Mutex::new(LruCache::new(SHARDS)));
         Self { store, memory, pool, shards, outputs, headers: Headers::default() }
+    }
+
+    /// The same, which opens only what a door admits.
+    #[must_use]
+    pub fn behind(self, door: Door) -> Self {
+        Self { headers: Headers::behind(door), ..self }
     }
 
     /// Executes a task to its end.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use mosaic::href::{scrub, unsigned};
+
 /// A raster that could not be read, or is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
@@ -16,7 +18,9 @@ pub struct ReadError {
 impl ReadError {
     /// Trying again will not help.
     pub fn permanent(href: &str, problem: impl Into<String>) -> Self {
-        Self { href: href.to_owned(), problem: one_line(&problem.into()), retryable: false }
+        // GDAL and servers repeat the URL that they were asked for, signature and all.
+        let (href, problem) = (unsigned(href).into_owned(), one_line(&scrub(&problem.into())));
+        Self { href, problem, retryable: false }
     }
 }
 

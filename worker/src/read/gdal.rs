@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use gdal::raster::{GdalDataType, ResampleAlg};
-use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
+use gdal::{Dataset, Metadata};
 
-use super::ReadError;
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows, Sample};
 use super::tiff::{Compression, StoredBlocks, StoredSample};
+use super::{Door, ReadError};
 
 /// Opens rasters with GDAL.
 #[derive(Debug, Default, Clone, Copy)]
@@ -58,11 +58,16 @@ impl RasterBand {
     /// # Errors
     /// Where there is no such raster or band, or its samples are of no type that is read.
     pub fn open(href: &str, name: Option<&str>) -> Result<Self, ReadError> {
-        let options = DatasetOptions {
-            open_flags: GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR,
-            ..DatasetOptions::default()
-        };
-        let dataset = Dataset::open_ex(gdal_path(href), options).map_err(said(href))?;
+        Self::admitted(&Door::default(), href, name)
+    }
+
+    /// Opens what a door has admitted.
+    ///
+    /// # Errors
+    /// As `open`; where it is of a format that may lead elsewhere.
+    pub fn admitted(door: &Door, href: &str, name: Option<&str>) -> Result<Self, ReadError> {
+        let itself = href.rsplit('/').next().unwrap_or(href);
+        let dataset = Dataset::open_ex(gdal_path(href), door.options(&[itself])).map_err(said(href))?;
         let index = choose(&dataset, href, name)?;
         let (layout, masked) = layout(&dataset, index, href)?;
         Ok(Self { dataset, index, layout, masked })

@@ -6,11 +6,12 @@
 //! decode   turning them into pixels                                        (`Decode`)
 //! ```
 //!
-//! GDAL (`gdal`) is one implementation of all three; `tiff` reads the blocks of local TIFFs without it. Above them, `lookup` finds the source pixel that holds a working
+//! `door` says what may be opened at all. GDAL (`gdal`) is one implementation of all three; `tiff` reads the blocks of local TIFFs without it. Above them, `lookup` finds the source pixel that holds a working
 //! pixel's centre, `plane` brings the blocks that hold a wanted pixel onto the working grid, and `observe` makes an
 //! observation of a datatake's granules: score first, then only what is clear.
 
 mod counters;
+mod door;
 mod error;
 mod gdal;
 mod layout;
@@ -20,6 +21,7 @@ mod plane;
 mod tiff;
 
 pub use counters::Counters;
+pub use door::Door;
 pub use error::ReadError;
 pub(crate) use gdal::cause;
 pub use gdal::{GdalOpener, RasterBand};

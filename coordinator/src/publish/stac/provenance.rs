@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use mosaic::href::unsigned;
 use mosaic::ids::SystemIndex;
 use mosaic::link::LinkedScene;
 use mosaic::scene::Baseline;
@@ -40,7 +41,7 @@ impl From<&LinkedScene> for SceneProvenance {
             system_index: linked.system_index.clone(),
             sensing_start: scene.sensing_start,
             baseline: scene.baseline,
-            item_href: scene.self_href.clone(),
+            item_href: scene.self_href.as_deref().map(|href| unsigned(href).into_owned()),
             score: linked.score.properties.clone(),
         }
     }

@@ -9,9 +9,9 @@ use std::time::SystemTime;
 use lru::LruCache;
 
 use super::StoredBlocks;
-use crate::read::ReadError;
 use crate::read::gdal::RasterBand;
 use crate::read::layout::{Layout, Raster};
+use crate::read::{Door, ReadError};
 
 /// Enough for the files of one tile over some years; each takes a few kilobytes.
 const FILES: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
@@ -38,15 +38,29 @@ pub(super) enum Known {
 type Name = (String, Option<String>);
 
 /// Headers of files, kept for as long as they are used.
-pub struct Headers(Mutex<LruCache<Name, Arc<Header>>>);
+pub struct Headers {
+    known: Mutex<LruCache<Name, Arc<Header>>>,
+    door: Door,
+}
 
 impl Default for Headers {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(FILES)))
+        Self::behind(Door::default())
     }
 }
 
 impl Headers {
+    /// Headers of what a door admits.
+    #[must_use]
+    pub fn behind(door: Door) -> Self {
+        Self { known: Mutex::new(LruCache::new(FILES)), door }
+    }
+
+    /// What may be opened.
+    pub(super) const fn door(&self) -> &Door {
+        &self.door
+    }
+
     /// How an open file is to be read.
     ///
     /// # Errors
@@ -54,11 +68,11 @@ impl Headers {
     pub(super) fn of(&self, file: &File, href: &str, band: Option<&str>) -> Result<Known, ReadError> {
         let name = (href.to_owned(), band.map(str::to_owned));
         let stamp = file.metadata().map(|m| (m.len(), m.modified().ok())).unwrap_or_default();
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(header) = known().get(&name).filter(|header| header.stamp == stamp) {
             return Ok(Known::Direct(Arc::clone(header)));
         }
-        let raster = RasterBand::open(href, band)?;
+        let raster = RasterBand::admitted(&self.door, href, band)?;
         let Some(blocks) = raster.stored().filter(|_| is_little_endian(file)) else {
             return Ok(Known::ByGdal(Box::new(raster)));
         };

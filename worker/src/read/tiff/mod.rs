@@ -129,8 +129,10 @@ impl<'a> Opener<'a> {
 
 impl Open for Opener<'_> {
     fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
+        let door = self.headers.door();
+        let href = &*door.admit(href)?;
         // What is no local file, or none at all, GDAL knows how to open, or how to complain of.
-        let Ok(file) = File::open(href) else { return Ok(Box::new(RasterBand::open(href, band)?)) };
+        let Ok(file) = File::open(href) else { return Ok(Box::new(RasterBand::admitted(door, href, band)?)) };
         match self.headers.of(&file, href, band)? {
             Known::Direct(header) => {
                 let workspace = Rc::clone(&self.workspace);
