@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use coordinator::services;
+use coordinator::state::EtcdAccess;
 use coordinator::tokens::{self, Tokens};
 use proto::access::Secret;
 use proto::coordinators::{Access, Coordinators};
 use proto::tls::Tls;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity, Server, ServerTlsConfig};
 
-use crate::args::{At, CoordinatorArgs, TokenArgs};
+use crate::args::{At, CoordinatorArgs, EtcdArgs, TokenArgs};
 use crate::exit::{BadInput, Exit};
 use crate::{input, print};
 
@@ -168,6 +169,31 @@ fn is_guarded(args: &CoordinatorArgs, has_tls: bool, has_tokens: bool) -> Result
     let or = if has_tls && has_tokens { "" } else { "; or say --insecure, and --allow" };
     let (listen, lacking) = (args.listen, lacking.join(", "));
     Err(BadInput::one(format!("--listen {listen}: other machines reach it: give {lacking}{or}")))
+}
+
+/// How etcd lets this coordinator in.
+///
+/// # Errors
+/// Where a file cannot be used.
+pub fn of_etcd(args: &EtcdArgs) -> Result<EtcdAccess, BadInput> {
+    let authorities = args.etcd_ca.as_deref().map(|path| certificates("--etcd-ca", path)).transpose()?;
+    let own = identity("--etcd-cert", args.etcd_cert.as_deref(), "--etcd-key", args.etcd_key.as_deref())?;
+    if authorities.is_none() && own.is_some() {
+        return Err(BadInput::one("--etcd-cert: whom to trust is not told: give --etcd-ca too"));
+    }
+    let password = args.etcd_password_file.as_deref().map(password).transpose()?;
+    let tls = authorities.map(|authorities| {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities));
+        own.map_or_else(|| tls.clone(), |(cert, key)| tls.clone().identity(Identity::from_pem(cert, key)))
+    });
+    Ok(EtcdAccess { user: args.etcd_user.clone().zip(password), tls })
+}
+
+/// A password alone in a file, but for the end of its line.
+fn password(path: &Path) -> Result<Secret, BadInput> {
+    let text = String::from_utf8(read("--etcd-password-file", path)?);
+    let text = text.map_err(|_| BadInput::one(format!("--etcd-password-file {}: expected text", path.display())))?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// Makes a token, prints it, and tells the line by which a coordinator knows it.

@@ -126,6 +126,9 @@ pub struct CoordinatorArgs {
     /// and forgets requests when it ends].
     #[arg(long, value_name = "URL,...", value_delimiter = ',')]
     pub etcd: Vec<String>,
+    /// How etcd lets this coordinator in.
+    #[command(flatten)]
+    pub etcd_access: EtcdArgs,
     /// URL under which workers and clients reach this coordinator [default: http:// or https:// and the address].
     #[arg(long, value_name = "URL")]
     pub advertise: Option<Uri>,
@@ -170,6 +173,26 @@ pub struct CoordinatorArgs {
     /// Bytes of all files that may be sent along with a request.
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     pub attachments: ByteSize,
+}
+
+/// How etcd lets a coordinator in.
+#[derive(Debug, clap::Args)]
+pub struct EtcdArgs {
+    /// User of etcd, where it asks for one.
+    #[arg(long, value_name = "NAME", requires = "etcd_password_file")]
+    pub etcd_user: Option<String>,
+    /// File with the user's password.
+    #[arg(long, value_name = "FILE", requires = "etcd_user")]
+    pub etcd_password_file: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities that may have issued etcd's; its URLs then begin with https://.
+    #[arg(long, value_name = "FILE")]
+    pub etcd_ca: Option<PathBuf>,
+    /// Certificate (PEM) to show to etcd.
+    #[arg(long, value_name = "FILE")]
+    pub etcd_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, value_name = "FILE")]
+    pub etcd_key: Option<PathBuf>,
 }
 
 /// Whose health to ask for.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use artifacts::{Access, ArtifactStore, StoreError};
 use coordinator::driver::{Components, Driver};
 use coordinator::services;
-use coordinator::state::{Etcd, Memory, Role, StateError, Store};
+use coordinator::state::{Etcd, EtcdAccess, Memory, Role, StateError, Store};
 use coordinator::table::Settings;
 use proto::allow::Allow;
 use proto::refusal::refusal;
@@ -47,7 +47,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let stopped = stop_when_told();
         let scheme = if entry.tls.is_some() { "https" } else { "http" };
         let advertise = args.advertise.as_ref().map_or_else(|| format!("{scheme}://{at}"), ToString::to_string);
-        let (state, role) = state(&args.etcd, advertise, stopped.clone()).await?;
+        let (state, role) = state(&args.etcd, access::of_etcd(&args.etcd_access)?, advertise, stopped.clone()).await?;
         // A full disk is waited for: others may make room.
         let settings =
             Settings { lease: Duration::from_secs(args.lease.into()), room: Some(ROOM), ..Settings::default() };
@@ -75,6 +75,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
 /// Where requests are kept, and whether this coordinator leads.
 async fn state(
     etcd: &[String],
+    access: EtcdAccess,
     advertise: String,
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<(Arc<dyn Store>, watch::Receiver<Role>)> {
@@ -82,7 +83,7 @@ async fn state(
         return Ok((Arc::new(Memory::default()), Memory::role()));
     }
     let failed = |e: StateError| BadInput::one(format!("--etcd {}: {e}", etcd.join(",")));
-    let (state, role) = Etcd::join(etcd, advertise, stopped).await.map_err(failed)?;
+    let (state, role) = Etcd::join_as(etcd, access, advertise, stopped).await.map_err(failed)?;
     Ok((state, role))
 }
 

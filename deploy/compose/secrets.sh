@@ -33,6 +33,8 @@ certificate() {
 certificate coordinator serverAuth coordinator1,coordinator2,localhost
 certificate worker clientAuth worker
 certificate client clientAuth client
+# Members are each other's clients, and the coordinators are theirs.
+certificate etcd serverAuth,clientAuth etcd1,etcd2,etcd3,localhost
 
 # A token goes to whoever has it, its line to the coordinators.
 docker run --rm "$image" token work worker >worker.token 2>tokens

@@ -13,13 +13,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{
-    Client, Compare, CompareOp, ConnectOptions, DeleteOptions, Error, GetOptions, LeaderKey, Txn, TxnOp,
-};
+use etcd_client::{Client, Compare, CompareOp, DeleteOptions, Error, GetOptions, LeaderKey, Txn, TxnOp};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{Note, Record, Role, StateError, Store, notes};
+use super::{EtcdAccess, Note, Record, Role, StateError, Store, notes};
 use crate::table::Saved;
 
 /// Records of this layout.
@@ -77,11 +75,20 @@ impl Etcd {
         advertise: String,
         stop: watch::Receiver<bool>,
     ) -> Result<(Arc<Self>, watch::Receiver<Role>), StateError> {
-        let options = ConnectOptions::new()
-            .with_connect_timeout(PATIENCE)
-            .with_keep_alive(Duration::from_secs(5), Duration::from_secs(2))
-            .with_keep_alive_while_idle(true);
-        let mut client = answered(Client::connect(endpoints, Some(options))).await?;
+        Self::join_as(endpoints, EtcdAccess::default(), advertise, stop).await
+    }
+
+    /// The same, where etcd wants to know who it is.
+    ///
+    /// # Errors
+    /// Where no member of etcd answers, or does not let this coordinator in.
+    pub async fn join_as(
+        endpoints: &[String],
+        access: EtcdAccess,
+        advertise: String,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(Arc<Self>, watch::Receiver<Role>), StateError> {
+        let mut client = answered(Client::connect(endpoints, Some(access.options(PATIENCE)))).await?;
         // Connections are made when they are needed: the first question shows whether anybody is there.
         let since = Instant::now();
         while let Err(error) = answered(client.get(PREFIX, None)).await {

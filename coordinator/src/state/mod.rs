@@ -10,6 +10,7 @@
 //!         └─► follower: tells who leads
 //! ```
 
+mod access;
 mod etcd;
 mod memory;
 pub mod notes;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::trace::Trace;
 
+pub use access::EtcdAccess;
 pub use etcd::Etcd;
 pub use memory::Memory;
 pub use notes::{Note, Noted};
