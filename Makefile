@@ -37,7 +37,7 @@ demo: build ## Makes a mosaic of real Sentinel-2 and a picture of it; ends with 
 test: bootstrap ## Runs every test
 	cargo test --workspace --locked
 	/usr/bin/python3 -B -m unittest discover --quiet --start-directory benches/side_by_side
-	@tests/kubernetes/test.sh $(TARGET)/kubernetes
+	@tests/kubernetes/test.sh $(TARGET)/kubernetes $(TARGET)/debug/clearmosaic
 
 test-deploy: bootstrap ## Judges the Kubernetes manifests by their schemas, which it gets from PyPI
 	@tests/kubernetes/test.sh $(TARGET)/kubernetes $(firstword $(wildcard $(BIN) $(TARGET)/debug/clearmosaic))

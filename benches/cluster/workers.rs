@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use proto::coordinators::{Coordinators, is_away};
+use proto::coordinators::{Access, Coordinators, is_away};
 use proto::wire::job_service_client::JobServiceClient;
 use proto::wire::report_task_request::Outcome;
 use proto::wire::submit_job_request::Piece;
@@ -35,7 +35,7 @@ pub struct Crowd {
 
 fn at(urls: &[&str]) -> Coordinators {
     let uris: Vec<Uri> = urls.iter().map(|url| url.parse().expect("a coordinator's URL")).collect();
-    Coordinators::at(&uris)
+    Coordinators::at(&uris, Access::default()).expect("addresses without TLS")
 }
 
 impl Crowd {

@@ -81,13 +81,16 @@ fn certificates(flag: &str, path: &Path) -> Result<Vec<u8>, BadInput> {
     Err(BadInput::one(format!("{flag} {}: expected a certificate in PEM", path.display())))
 }
 
-/// A certificate and its key, in PEM, of which there is none without the other.
+/// A certificate and its key, in PEM.
+type Pems = (Vec<u8>, Vec<u8>);
+
+/// A certificate and its key, of which there is none without the other.
 fn identity(
     cert_flag: &str,
     cert: Option<&Path>,
     key_flag: &str,
     key: Option<&Path>,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, BadInput> {
+) -> Result<Option<Pems>, BadInput> {
     let (cert, key) = match (cert, key) {
         (None, None) => return Ok(None),
         (Some(cert), Some(key)) => (cert, key),

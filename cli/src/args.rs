@@ -46,7 +46,7 @@ pub enum Command {
     /// Prints the JSON schema of a request, for editors.
     Schema,
     /// Takes requests, plans them, and hands their tasks out to workers.
-    Coordinator(CoordinatorArgs),
+    Coordinator(Box<CoordinatorArgs>),
     /// Works for a coordinator until it is told to stop.
     Worker(WorkerArgs),
     /// Tells whether a coordinator serves, as its gRPC health service says: for probes that run a command.

@@ -122,30 +122,35 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     })
 }
 
+/// A store and what may be read, and who executes tasks with them.
+struct Opened {
+    store: String,
+    allow: Allow,
+    executor: Arc<Executor>,
+}
+
 /// The executor of the store that coordinators name, and of what they allow: one at a time, as they all name the same.
 struct Executors {
     memory: Arc<Budget>,
     pool: Arc<rayon::ThreadPool>,
     access: Access,
-    opened: Mutex<Option<((String, Allow), Arc<Executor>)>>,
+    opened: Mutex<Option<Opened>>,
     stopped: watch::Receiver<bool>,
 }
 
 impl Executors {
     fn of(&self, store: &str, allow: Allow) -> Result<Arc<Executor>, StoreError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, executor)) = opened.as_ref().filter(|((root, allowed), _)| root == store && *allowed == allow) {
-            return Ok(Arc::clone(executor));
+        if let Some(known) = opened.as_ref().filter(|known| known.store == store && known.allow == allow) {
+            return Ok(Arc::clone(&known.executor));
         }
         let artifacts = self.open(store)?;
         let executor = Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool));
         let executor = Arc::new(executor.behind(Door::new(allow.clone())));
-        *opened = Some(((store.to_owned(), allow), Arc::clone(&executor)));
+        *opened = Some(Opened { store: store.to_owned(), allow, executor: Arc::clone(&executor) });
         Ok(executor)
     }
-}
 
-impl Executors {
     /// Opens a store, which is waited for where it is away: there is nothing else to do meanwhile.
     fn open(&self, store: &str) -> Result<ArtifactStore, StoreError> {
         loop {

@@ -2,7 +2,7 @@
 //!
 //! `--first N` begins with another seed, `--log` prints what happened in each; ends with 1 where one failed, or fewer
 //! counted than were asked for.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
 
@@ -33,7 +33,7 @@ fn args() -> Args {
 /// What is made with a seed, and where: every third is the real data, where that is there. Stores take turns.
 fn scene_of<'a>(seed: u64, many: &'a Scene, slovenia: Option<&'a Scene>) -> (&'a Scene, StoreKind, &'static str) {
     let store = [StoreKind::Directory, StoreKind::Directory, StoreKind::S3][(seed % 4 % 3) as usize];
-    match slovenia.filter(|_| seed % 3 == 0) {
+    match slovenia.filter(|_| seed.is_multiple_of(3)) {
         Some(slovenia) => (slovenia, store, "slovenia"),
         None => (many, store, "many"),
     }

@@ -151,8 +151,7 @@ impl Shared {
     fn pump(&self, mut from: &TcpStream, mut to: &TcpStream, connection: &Connection, is_answer: bool) {
         let mut buffer = vec![0; 64 << 10];
         let mut answered = 0;
-        loop {
-            let Ok(count) = from.read(&mut buffer) else { break };
+        while let Ok(count) = from.read(&mut buffer) {
             if !self.may_pass() {
                 break;
             }

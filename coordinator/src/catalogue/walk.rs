@@ -73,9 +73,9 @@ struct Head<'a> {
 
 impl<'a> Head<'a> {
     fn of(path: &Path, bytes: &'a [u8]) -> Result<Self, Fault> {
-        serde_json::from_slice(bytes).or_else(|_| match serde_json::from_slice::<Value>(bytes) {
-            Ok(_) => Err(Fault::NotStac { path: path.to_owned(), found: "none".to_owned() }),
-            Err(source) => Err(Fault::Json { path: path.to_owned(), source }),
+        serde_json::from_slice(bytes).map_err(|_| match serde_json::from_slice::<Value>(bytes) {
+            Ok(_) => Fault::NotStac { path: path.to_owned(), found: "none".to_owned() },
+            Err(source) => Fault::Json { path: path.to_owned(), source },
         })
     }
 }

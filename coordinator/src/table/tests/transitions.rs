@@ -187,10 +187,11 @@ fn a_cancelled_job_grants_nothing_and_voids_what_runs() {
 
 /// A table that another leader begins, after this one granted up to its epoch.
 fn anew(before: &Bench) -> Bench {
-    let mut saved = super::super::Saved::default();
-    saved.places = (0..2).map(|place| (place, before.job().made_of(place))).collect();
-    saved.failures.clone_from(before.job().failures());
-    saved.cost = before.job().progress().cost;
+    let saved = super::super::Saved {
+        places: (0..2).map(|place| (place, before.job().made_of(place))).collect(),
+        failures: before.job().failures().clone(),
+        cost: before.job().progress().cost,
+    };
     Bench::of(JobTable::restored(layout(), &saved, 1 << 32, Settings::default()))
 }
 
