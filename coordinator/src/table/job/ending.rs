@@ -76,11 +76,16 @@ impl JobTable {
     /// is no try of the one that reads: of many inputs that are damaged it may find one at a time.
     fn lose(&mut self, index: u32, lost: &[u32]) {
         let inputs = self.layout.inputs(index);
-        let may_be_made =
-            |input: &u32| self.states.get(*input).is_made() && self.states.tries(*input) < self.settings.tries;
         let is_input = |input: &u32| inputs.binary_search(input).is_ok();
+        // Somebody else may have found that it is lost, and it is being made again.
+        let may_be_made = |input: &u32| match self.states.get(*input) {
+            State::Done | State::Reused => self.states.tries(*input) < self.settings.tries,
+            state => !state.has_ended(),
+        };
         let again: Vec<u32> = lost.iter().copied().filter(|input| is_input(input) && may_be_made(input)).collect();
-        again.iter().for_each(|input| self.unend(*input));
+        for input in again.iter().filter(|input| self.states.get(**input).is_made()).copied().collect::<Vec<_>>() {
+            self.unend(input);
+        }
         if !again.is_empty() {
             self.untry(index);
         }

@@ -61,7 +61,10 @@ impl JobTable {
         held.filter_map(move |(index, held)| {
             let [only] = &held[..] else { return None };
             let is_late = now.saturating_sub(only.since) >= self.patience(*index);
-            (is_late && self.states.tries(*index) < self.settings.tries).then_some((*index, only))
+            // What one of them found lost may not be there again yet.
+            let may_be_tried =
+                self.states.tries(*index) < self.settings.tries && self.unless_waiting(*index) == State::Ready;
+            (is_late && may_be_tried).then_some((*index, only))
         })
     }
 
@@ -153,7 +156,10 @@ impl JobTable {
             }
             self.due.remove(&(at, index, epoch));
             if epoch == 0 {
-                self.give_back(index);
+                // Its artifact may have been found meanwhile.
+                if self.states.get(index) == State::Backoff {
+                    self.give_back(index);
+                }
             } else {
                 expired.extend(self.expire(index, epoch));
             }

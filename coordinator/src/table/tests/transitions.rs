@@ -157,6 +157,16 @@ fn inputs_that_are_lost_again_and_again_are_not_made_for_ever() {
 }
 
 #[test]
+fn what_is_found_while_it_backs_off_is_not_made_again() {
+    let mut bench = Bench::new(&["p01", "c1"]);
+    let lease = bench.lease().unwrap();
+    bench.report(&lease, failure(FailureKind::Retryable)).unwrap();
+    assert!(bench.table.found("job", lease.task), "whoever had it before has stored it all the same");
+    bench.pass(Duration::from_secs(10));
+    assert_eq!(bench.job().state(lease.task), State::Done);
+}
+
+#[test]
 fn inputs_that_are_found_lost_one_at_a_time_are_all_made_again() {
     let partials = 2 * Settings::default().tries;
     let mut bench = Bench::of(JobTable::new(tiles(1, 1, partials), |task| task < partials, 1, Settings::default()));
