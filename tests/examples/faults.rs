@@ -32,7 +32,7 @@ fn args() -> Args {
 
 /// What is made with a seed, and where: every third is the real data, where that is there. Stores take turns.
 fn scene_of<'a>(seed: u64, many: &'a Scene, slovenia: Option<&'a Scene>) -> (&'a Scene, StoreKind, &'static str) {
-    let store = [StoreKind::Directory, StoreKind::Directory, StoreKind::S3][(seed % 4 % 3) as usize];
+    let store = [StoreKind::Directory, StoreKind::SmallDisk, StoreKind::S3][(seed % 4 % 3) as usize];
     match slovenia.filter(|_| seed.is_multiple_of(3)) {
         Some(slovenia) => (slovenia, store, "slovenia"),
         None => (many, store, "many"),

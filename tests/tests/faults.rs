@@ -49,7 +49,12 @@ fn a_leader_that_cannot_reach_etcd_or_is_not_reached_is_replaced_or_waited_for()
 
 #[test]
 fn artifacts_that_are_spoilt_or_vanish_are_made_again() {
-    single(StoreKind::Directory, &[(Fault::Corrupt(1), 0), (Fault::Delete(2), 0), (Fault::Corrupt(1), 0)]);
+    single(StoreKind::Directory, &[(Fault::Corrupt(5), 0), (Fault::Delete(5), 0), (Fault::Corrupt(5), 0)]);
+}
+
+#[test]
+fn a_full_disk_is_waited_for() {
+    single(StoreKind::SmallDisk, &[(Fault::FillDisk, 6)]);
 }
 
 #[test]

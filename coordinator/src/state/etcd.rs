@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <prefix>/leader/…        the election: a key of each candidate, its URL, bound to its lease
+//! <prefix>/term            the revision at which the one who wrote last was elected: with every write
 //! <prefix>/jobs/<id>       a record, JSON
 //! <prefix>/versions/<name> the last number of a mosaic's versions
 //! <prefix>/progress/…      how far jobs are: notes
@@ -43,6 +44,11 @@ pub struct Etcd {
     leading: watch::Sender<Option<LeaderKey>>,
 }
 
+/// In whose term something is written: with every write, so that the history tells it.
+fn term(leader: &LeaderKey) -> TxnOp {
+    TxnOp::put(format!("{PREFIX}/term"), leader.rev().to_string(), None)
+}
+
 fn away(error: &Error) -> StateError {
     StateError::Away(error.to_string())
 }
@@ -56,8 +62,9 @@ async fn answered<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, 
 
 impl Etcd {
     /// Writes, if this coordinator leads, and at one moment.
-    async fn write(&self, writes: Vec<TxnOp>) -> Result<(), StateError> {
+    async fn write(&self, mut writes: Vec<TxnOp>) -> Result<(), StateError> {
         let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
+        writes.push(term(&leader));
         let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
         let write = Txn::new().when([is_leader]).and_then(writes);
         let mut client = self.client.clone();
@@ -288,8 +295,8 @@ impl Store for Etcd {
             let next = (last.map_err(why)? + 1).max(at_least);
             let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
             let is_unchanged = Compare::mod_revision(key.as_str(), CompareOp::Equal, revision);
-            let write =
-                Txn::new().when([is_leader, is_unchanged]).and_then([TxnOp::put(key.as_str(), next.to_string(), None)]);
+            let put = TxnOp::put(key.as_str(), next.to_string(), None);
+            let write = Txn::new().when([is_leader, is_unchanged]).and_then([put, term(&leader)]);
             // Whoever leads counts alone: where it was not unchanged, another one leads, or an earlier call of this one
             // came through whose answer did not.
             if answered(client.txn(write)).await?.succeeded() {

@@ -100,7 +100,6 @@ pub struct History {
     pub terms: BTreeSet<i64>,
     /// Candidates, by the revision at which each began to wait: the first one leads.
     candidates: BTreeMap<i64, String>,
-    tells_terms: bool,
     /// How each job ended: once, however often that was written.
     ended: BTreeMap<String, BTreeSet<String>>,
     /// Which tasks of each place are noted as done, as bits.
@@ -129,7 +128,6 @@ impl History {
             };
             self.terms.insert(leads);
             self.look(&key, event.value.as_deref());
-            self.tells_terms |= key == "term";
             if key == "term" && event.value.as_deref() != Some(leads.to_string().as_bytes()) {
                 let term = String::from_utf8_lossy(event.value.as_deref().unwrap_or_default()).into_owned();
                 return Err(format!("revision {}: the leader of {term} writes in the term of {leads}", event.revision));
@@ -137,7 +135,7 @@ impl History {
         }
         let is_ours = |event: &&Event| ours(event).is_some_and(|key| !key.starts_with("leader/"));
         match together.iter().find(is_ours) {
-            Some(event) if self.tells_terms && !together.iter().any(|event| ours(event).as_deref() == Some("term")) => {
+            Some(event) if !together.iter().any(|event| ours(event).as_deref() == Some("term")) => {
                 Err(format!("revision {}: `{}` is written without its term", event.revision, event.key))
             }
             _ => Ok(()),
