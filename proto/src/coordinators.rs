@@ -209,7 +209,7 @@ mod tests {
             Access { tls: Some(Tls::new(b"", None).unwrap()), token: None }
         };
         let bad = |addresses: &[Uri], access: Access| Coordinators::at(addresses, access).unwrap_err().to_string();
-        assert!(bad(&[secured.clone()], Access::default()).contains("--ca"));
+        assert!(bad(std::slice::from_ref(&secured), Access::default()).contains("--ca"));
         assert!(bad(&[secured.clone(), open.clone()], tls()).contains("http://a:1"));
         let coordinators = Coordinators::at(&[secured], tls()).unwrap();
         let mut said = Status::unavailable("another one leads");

@@ -69,7 +69,7 @@ impl World {
         }
         table.tick(self.now);
         book.look(table, &Allowed::default());
-        self.to_note(number);
+        self.note_soon(number);
         self.after(TICK, Event::Tick(number));
         if self.leader == Some(number) {
             (0..self.jobs.len()).for_each(|job| self.publish(number, job));
@@ -92,7 +92,7 @@ impl World {
                 let is_done = matches!(report, Report::Done(_));
                 let waiting = Waiting { from, call: call.clone(), grant: grant.clone(), is_done, is_answered };
                 self.coordinators[to].waiting.push(waiting);
-                self.to_note(to);
+                self.note_soon(to);
                 None
             }
         }
@@ -197,7 +197,7 @@ impl World {
 
     // ------------------------------------------------------------ notes
 
-    fn to_note(&mut self, number: usize) {
+    fn note_soon(&mut self, number: usize) {
         if !std::mem::replace(&mut self.coordinators[number].is_noting, true) {
             let time = self.within(20);
             self.after(time, Event::Note(number));
