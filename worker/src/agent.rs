@@ -50,6 +50,9 @@ enum Given {
     Back,
 }
 
+/// How long it may take to say so.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// How an agent works.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -161,7 +164,18 @@ pub async fn work(
         lock(&held).values().for_each(Cancel::cancel);
         while running.join_next().await.is_some() {}
     }
+    say_goodbye(&coordinators, settings.worker_id).await;
     Ok(())
+}
+
+/// Tells that nothing is held any more. The coordinator may have granted a task at the moment when nobody listened for it
+/// any more: it need not wait for that lease to end.
+async fn say_goodbye(coordinators: &Coordinators, worker_id: String) {
+    let goodbye = RenewLeasesRequest { worker_id, leases: Vec::new(), leaving: true };
+    let mut client = coordinators.work();
+    if !matches!(tokio::time::timeout(GOODBYE, client.renew_leases(goodbye)).await, Ok(Ok(_))) {
+        tracing::debug!("nobody took leave: what was granted last is left to its lease");
+    }
 }
 
 fn lock(held: &Held) -> std::sync::MutexGuard<'_, HashMap<LeaseRef, Cancel>> {
@@ -183,7 +197,7 @@ async fn renew_all(coordinators: &Coordinators, worker_id: &str, held: &Held) {
         return;
     }
     let mut client = coordinators.work();
-    match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.to_owned(), leases }).await {
+    match client.renew_leases(RenewLeasesRequest { worker_id: worker_id.to_owned(), leases, leaving: false }).await {
         Ok(response) => {
             for void in response.into_inner().void_leases {
                 if let Some(cancel) = lock(held).get(&LeaseRef::from(void)) {

@@ -71,6 +71,13 @@ impl Driver {
         leases.iter().filter(|lease| is_void(lease)).cloned().collect()
     }
 
+    /// Takes back what a worker holds that goes away.
+    pub fn leave(self: &Arc<Self>, worker: &str) {
+        let left = self.lock().table.leave(worker, self.now());
+        self.wake();
+        left.iter().for_each(|job| self.follow(job));
+    }
+
     /// Records how a task ended: it is noted down when this returns.
     ///
     /// # Errors

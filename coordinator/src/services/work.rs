@@ -38,9 +38,12 @@ impl WorkService for Work {
         request: Request<RenewLeasesRequest>,
     ) -> Result<Response<RenewLeasesResponse>, Status> {
         leading(&self.0)?;
-        let RenewLeasesRequest { worker_id, leases } = request.into_inner();
+        let RenewLeasesRequest { worker_id, leases, leaving } = request.into_inner();
         bounds::worker(&worker_id)?;
         bounds::leases(leases.len())?;
+        if leaving {
+            self.0.leave(&worker_id);
+        }
         let leases: Vec<LeaseRef> = leases.into_iter().map(Into::into).collect();
         let void_leases = self.0.renew(&worker_id, &leases).into_iter().map(Into::into).collect();
         Ok(Response::new(RenewLeasesResponse { void_leases }))

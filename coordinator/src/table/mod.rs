@@ -138,6 +138,21 @@ impl Table {
         self.jobs.get_mut(&lease.job).is_some_and(|job| job.renew(worker, lease.task, lease.epoch, now))
     }
 
+    /// Takes back every lease of a worker that goes away: it may never have heard of the last ones. The jobs they are of.
+    pub fn leave(&mut self, worker: &str, now: Now) -> Vec<String> {
+        let mut left = Vec::new();
+        for (id, job) in &mut self.jobs {
+            let held = job.held_by(worker);
+            // They are the worker's: each can be handed back.
+            let back =
+                held.iter().filter(|(task, epoch)| job.report(worker, *task, *epoch, Report::HandedBack, now).is_ok());
+            if back.count() > 0 {
+                left.push(id.clone());
+            }
+        }
+        left
+    }
+
     /// Records how a task ended. What follows from it is asked of the job.
     ///
     /// # Errors

@@ -61,7 +61,11 @@ fn too_much_of_anything() {
         let channel = open(&coordinator).await;
         let mut work = WorkServiceClient::new(channel.clone());
         let lease = |worker_id: String, free_slots| LeaseTasksRequest { worker_id, free_slots, wait_ms: 0 };
-        let renew = |count| RenewLeasesRequest { worker_id: "w".into(), leases: vec![LeaseRef::default(); count] };
+        let renew = |count| RenewLeasesRequest {
+            worker_id: "w".into(),
+            leases: vec![LeaseRef::default(); count],
+            leaving: false,
+        };
         of_one_line("a message", work.lease_tasks(lease("x".repeat(MESSAGE + 1), 1)).await, Code::OutOfRange, "limit");
         of_one_line("a name", work.lease_tasks(lease("x".repeat(999), 1)).await, Code::InvalidArgument, "`worker_id`");
         of_one_line(
@@ -126,8 +130,9 @@ fn a_task_that_the_worker_does_not_hold() {
         {
             of_one_line(what, work.report_task(report(worker, lease)).await, Code::NotFound, "");
         }
-        let renewed =
-            work.renew_leases(RenewLeasesRequest { worker_id: "thief".into(), leases: vec![held.clone()] }).await;
+        let renewed = work
+            .renew_leases(RenewLeasesRequest { worker_id: "thief".into(), leases: vec![held.clone()], leaving: false })
+            .await;
         assert_eq!(renewed.unwrap().into_inner().void_leases, [held]);
     });
     let told = coordinator.ask(&["status", "--json"]).stdout;

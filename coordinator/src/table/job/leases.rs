@@ -111,6 +111,15 @@ impl JobTable {
     }
 
     /// Whether somebody is at a task.
+    /// The leases that a worker holds: tasks, each with its epoch.
+    pub(in crate::table) fn held_by(&self, worker: &str) -> Vec<(u32, u64)> {
+        let of = |(index, held): (&u32, &Vec<Held>)| {
+            let own = held.iter().find(|held| held.worker == worker)?;
+            Some((*index, own.epoch))
+        };
+        self.leases.iter().filter_map(of).collect()
+    }
+
     pub(super) fn is_held(&self, index: u32) -> bool {
         self.leases.contains_key(&index)
     }

@@ -114,6 +114,18 @@ fn a_task_handed_back_costs_no_try() {
 }
 
 #[test]
+fn who_leaves_gives_back_what_it_holds_and_what_it_never_heard_of() {
+    let mut bench = Bench::new(&[]);
+    let (first, second) = (bench.lease().unwrap(), bench.lease().unwrap());
+    let now = bench.now;
+    assert_eq!(bench.table.leave("nobody", now), Vec::<String>::new());
+    assert_eq!(bench.table.leave("w", now), ["job"]);
+    assert!(!bench.renew(&first) && !bench.renew(&second));
+    assert_eq!(bench.lease().unwrap().task, first.task, "at once, and it has cost no try");
+    assert_eq!(bench.finish().len(), 8);
+}
+
+#[test]
 fn lost_inputs_are_made_again_before_what_reads_them() {
     let mut bench = Bench::new(&["p00", "p01", "c1"]);
     let lease = bench.lease().unwrap();
