@@ -63,7 +63,9 @@ impl Outcome {
 #[must_use]
 pub fn play(scene: &Scene, schedule: &Schedule, shape: Shape) -> Option<Outcome> {
     let dir = scene.directory();
-    let Stored { url, environment, shelf, disk, to_store } = Stored::new(schedule.seed, shape.store, dir.path())?;
+    // All that is made, and what is in the making.
+    let room = scene.megabytes * 3 / 2 + 128;
+    let Stored { url, environment, shelf, disk, to_store } = Stored::new(schedule.seed, shape.store, room, dir.path())?;
     let cluster = Cluster::start(shape, &url, &environment, dir.path())?;
     let state = State::at(&cluster.etcd.url);
     let output = dir.path().join("out");
@@ -118,7 +120,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn new(seed: u64, kind: StoreKind, dir: &Path) -> Option<Self> {
+    fn new(seed: u64, kind: StoreKind, room: u32, dir: &Path) -> Option<Self> {
         if kind == StoreKind::S3 {
             let server = Arc::new(S3::start()?);
             let link = Link::to(format!("127.0.0.1:{}", server.port()));
@@ -128,7 +130,7 @@ impl Stored {
             return Some(Self { url, environment, shelf, disk: None, to_store: Some(link) });
         }
         let disk = match kind {
-            StoreKind::SmallDisk => Some(SmallDisk::mount(&dir.join("disk"), 512)?),
+            StoreKind::SmallDisk => Some(SmallDisk::mount(&dir.join("disk"), room)?),
             _ => None,
         };
         let store = disk.as_ref().map_or(dir, SmallDisk::path).join("store");

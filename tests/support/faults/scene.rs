@@ -18,6 +18,8 @@ pub struct Scene {
     pub mosaics: Vec<Mosaic>,
     /// How many artifacts are made for all of them.
     pub artifacts: usize,
+    /// The room that they take, in megabytes.
+    pub megabytes: u32,
 }
 
 /// A request, and what comes of it.
@@ -69,8 +71,11 @@ impl Scene {
         let whole = dir.path().join("whole");
         let mosaic = |request: Value| Mosaic::of(request, &whole);
         let mosaics = requests.into_iter().map(mosaic).collect();
-        let artifacts = artifacts(&whole.join(".store"), &MADE).len();
-        Self { _world: world, dir, mosaics, artifacts }
+        let store = whole.join(".store");
+        let artifacts = artifacts(&store, &MADE).len();
+        let length = |file: &PathBuf| fs::metadata(store.join(file)).map_or(0, |metadata| metadata.len());
+        let megabytes = (files(&store, &store).iter().map(length).sum::<u64>() >> 20) as u32;
+        Self { _world: world, dir, mosaics, artifacts, megabytes }
     }
 
     /// A directory for one schedule.
