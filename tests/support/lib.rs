@@ -1,6 +1,7 @@
 //! What the tests of the whole share: the binary, the data, the oracle.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod archive;
 mod cluster;
 mod disk;
 mod etcd;
@@ -11,6 +12,7 @@ mod run;
 mod s3;
 mod world;
 
+pub use archive::{Archive, Asked, Fault, Faults, Seen};
 pub use cluster::Coordinator;
 pub use disk::SmallDisk;
 pub use etcd::Etcd;
