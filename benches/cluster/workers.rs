@@ -129,7 +129,7 @@ impl Worker {
 /// Submits a request whose files the coordinator reads itself: how many tasks it has.
 pub async fn submit(url: &str, request: &str) -> u64 {
     let mut client = JobServiceClient::new(at(&[url]).current());
-    let header = SubmitHeader { request_json: request.to_owned() };
+    let header = SubmitHeader { request_json: request.to_owned(), priority: 0 };
     let pieces = tokio_stream::iter([SubmitJobRequest { piece: Some(Piece::Header(header)) }]);
     let job_id = client.submit_job(pieces).await.expect("it is taken").into_inner().job_id;
     tokio::time::sleep(Duration::from_secs(1)).await;

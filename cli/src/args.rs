@@ -7,6 +7,7 @@ use artifacts::Access;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use proto::access::Role;
+use proto::job::Priority;
 use tonic::transport::Uri;
 
 use crate::telemetry::LogFormat;
@@ -292,6 +293,11 @@ pub struct SubmitArgs {
     /// Whom to give it to.
     #[command(flatten)]
     pub at: At,
+    /// How much of the workers it gets beside other mosaics, 1 to 5: each step is twice as much as the one before. Of a
+    /// mosaic that is being made it may be changed: submit it again [default: 3, or as it is].
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(Priority::LEAST as i64..=Priority::GREATEST as i64))]
+    pub priority: Option<u32>,
     /// Follows it to its end, and ends as `run` does.
     #[arg(long)]
     pub watch: bool,

@@ -48,7 +48,8 @@ impl Submission {
     }
 
     fn of(request: &Request, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Self> {
-        let header = SubmitHeader { request_json: serde_json::to_string(request).context("the request as JSON")? };
+        let request_json = serde_json::to_string(request).context("the request as JSON")?;
+        let header = SubmitHeader { request_json, priority: 0 };
         if header.request_json.len() > REQUEST {
             return Err(BadInput::one(AttachmentError::LongRequest.to_string()).into());
         }
@@ -58,6 +59,14 @@ impl Submission {
         });
         let pieces = std::iter::once(Piece::Header(header)).chain(chunks);
         Ok(Self { pieces: pieces.map(|piece| SubmitJobRequest { piece: Some(piece) }).collect() })
+    }
+
+    /// The same with a priority.
+    pub fn preferred(mut self, by: Option<u32>) -> Self {
+        if let (Some(priority), Some(Piece::Header(header))) = (by, self.pieces[0].piece.as_mut()) {
+            header.priority = priority;
+        }
+        self
     }
 
     /// Its pieces, in order.

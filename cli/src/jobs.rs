@@ -23,7 +23,7 @@ pub fn submit(args: &SubmitArgs) -> anyhow::Result<Exit> {
     // The mosaic's trace begins here.
     let span = tracing::info_span!("submit", mosaic = request.name);
     telemetry::follow_environment(&span);
-    let submission = span.in_scope(|| Submission::with_files(request))?;
+    let submission = span.in_scope(|| Submission::with_files(request))?.preferred(args.priority);
     asking(&args.at, async |client| {
         let submitted = async {
             let job_id = client.submit(&submission).await?;
@@ -107,6 +107,7 @@ fn told(job: &JobProgress) -> serde_json::Value {
         "name": job.name,
         "job": job.job,
         "state": called(&job.state),
+        "priority": u32::from(job.priority),
         "tasks": job.tasks.iter().map(counts).collect::<Vec<_>>(),
         "bytes_read": job.bytes_read,
         "published": published,

@@ -99,12 +99,14 @@ pub fn status(jobs: &[JobProgress]) -> String {
     if jobs.is_empty() {
         return "no mosaic has been submitted\n".to_owned();
     }
-    let mut rows = vec![cells(&[&"mosaic", &"state", &"done", &"reused", &"failed", &"running", &"of", &"read"])];
+    let mut rows =
+        vec![cells(&[&"mosaic", &"state", &"priority", &"done", &"reused", &"failed", &"running", &"of", &"read"])];
     for job in jobs {
         let sum = |count: fn(&proto::job::TaskCounts) -> u32| job.tasks.iter().map(count).sum::<u32>();
         rows.push(cells(&[
             &job.name,
             &crate::jobs::called(&job.state),
+            &job.priority,
             &sum(|c| c.done),
             &sum(|c| c.reused),
             &sum(|c| c.failed),

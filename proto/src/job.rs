@@ -1,6 +1,57 @@
 //! Jobs as they are watched.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{WireError, wire};
+
+/// How much of the workers a mosaic gets beside others: each step is twice as much as the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Priority(u32);
+
+impl Priority {
+    /// The least.
+    pub const LEAST: u32 = 1;
+    /// The greatest.
+    pub const GREATEST: u32 = 5;
+
+    /// What it gets, beside 1 of the least.
+    #[must_use]
+    pub const fn weight(self) -> u32 {
+        1 << (self.0 - Self::LEAST)
+    }
+}
+
+impl Default for Priority {
+    /// The middle.
+    fn default() -> Self {
+        Self(3)
+    }
+}
+
+impl std::fmt::Display for Priority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<u32> for Priority {
+    type Error = WireError;
+
+    fn try_from(priority: u32) -> Result<Self, WireError> {
+        if (Self::LEAST..=Self::GREATEST).contains(&priority) {
+            return Ok(Self(priority));
+        }
+        let problem = format!("{priority}: expected {} to {}", Self::LEAST, Self::GREATEST);
+        Err(WireError::new("`priority`", problem))
+    }
+}
+
+impl From<Priority> for u32 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +97,8 @@ pub struct JobProgress {
     pub name: String,
     /// Where it stands.
     pub state: JobState,
+    /// How much of the workers it gets beside others.
+    pub priority: Priority,
     /// Counts of tasks by kind, in order of the data flow.
     pub tasks: Vec<TaskCounts>,
     /// Bytes read from sources so far.
@@ -69,17 +122,7 @@ pub struct TaskCounts {
     pub running: u32,
 }
 
-impl From<TaskCounts> for wire::TaskCounts {
-    fn from(c: TaskCounts) -> Self {
-        Self { kind: c.kind, total: c.total, done: c.done, reused: c.reused, failed: c.failed, running: c.running }
-    }
-}
-
-impl From<wire::TaskCounts> for TaskCounts {
-    fn from(c: wire::TaskCounts) -> Self {
-        Self { kind: c.kind, total: c.total, done: c.done, reused: c.reused, failed: c.failed, running: c.running }
-    }
-}
+alike! { TaskCounts, wire::TaskCounts: kind, total, done, reused, failed, running }
 
 impl From<JobProgress> for wire::JobProgress {
     fn from(p: JobProgress) -> Self {
@@ -89,6 +132,7 @@ impl From<JobProgress> for wire::JobProgress {
             name: p.name,
             tasks: p.tasks.into_iter().map(Into::into).collect(),
             bytes_read: p.bytes_read,
+            priority: p.priority.into(),
             ..Self::default()
         };
         let state = match p.state {
@@ -124,6 +168,8 @@ impl TryFrom<wire::JobProgress> for JobProgress {
             S::Unspecified => return Err(WireError::new("JobProgress", "no `state` that this version knows")),
         };
         let tasks = p.tasks.into_iter().map(Into::into).collect();
-        Ok(Self { job: p.job_id, name: p.name, state, tasks, bytes_read: p.bytes_read })
+        // A coordinator of another version may not tell.
+        let priority = Priority::try_from(p.priority).unwrap_or_default();
+        Ok(Self { job: p.job_id, name: p.name, state, priority, tasks, bytes_read: p.bytes_read })
     }
 }

@@ -3,6 +3,23 @@
 //! Wire types stop here. `wire` is generated; `work` and `job` hold the types that the rest of the program speaks,
 //! with a `From` on the sending side and a `TryFrom` on the receiving side.
 
+/// Conversions both ways between structs whose fields have the same names and types.
+macro_rules! alike {
+    ($ours:ty, $wire:ty: $($field:ident),+) => {
+        impl From<$ours> for $wire {
+            fn from(ours: $ours) -> Self {
+                Self { $($field: ours.$field),+ }
+            }
+        }
+
+        impl From<$wire> for $ours {
+            fn from(wire: $wire) -> Self {
+                Self { $($field: wire.$field),+ }
+            }
+        }
+    };
+}
+
 pub mod access;
 pub mod allow;
 pub mod coordinators;

@@ -141,34 +141,9 @@ impl SubAssign for Done {
     }
 }
 
-impl From<Done> for wire::TaskDone {
-    fn from(d: Done) -> Self {
-        Self {
-            bytes_read: d.bytes_read,
-            bytes_written: d.bytes_written,
-            blocks_read: d.blocks_read,
-            blocks_skipped: d.blocks_skipped,
-            read_us: d.read_us,
-            decode_us: d.decode_us,
-            compute_us: d.compute_us,
-            write_us: d.write_us,
-        }
-    }
-}
-
-impl From<wire::TaskDone> for Done {
-    fn from(d: wire::TaskDone) -> Self {
-        Self {
-            bytes_read: d.bytes_read,
-            bytes_written: d.bytes_written,
-            blocks_read: d.blocks_read,
-            blocks_skipped: d.blocks_skipped,
-            read_us: d.read_us,
-            decode_us: d.decode_us,
-            compute_us: d.compute_us,
-            write_us: d.write_us,
-        }
-    }
+alike! {
+    Done, wire::TaskDone:
+    bytes_read, bytes_written, blocks_read, blocks_skipped, read_us, decode_us, compute_us, write_us
 }
 
 /// Why a task failed.

@@ -169,6 +169,31 @@ fn what_is_cancelled_stops_and_what_failed_is_retried() {
     same_as_whole("mended", &world);
 }
 
+/// One worker makes both a task at a time: the second to come has sixteen times as much of it as the first.
+#[test]
+fn who_has_priority_is_done_first() {
+    let world = World::new("year");
+    let coordinator = Coordinator::start(&world.path("store"));
+    let submit = |name: &str, threshold: f64, priority: &str| {
+        let scores = json!({"template": world.request(&json!({}))["scores"]["template"], "threshold": threshold});
+        let fields = json!({"name": name, "slice": "P1M", "output": "out", "scores": scores});
+        let request = world.write(&format!("{name}.json"), &fields);
+        coordinator.ask(&["submit", &request.to_string_lossy(), "--priority", priority])
+    };
+    let jobs = [submit("first", 0.5, "1"), submit("second", 0.55, "5")];
+    let refused = submit("third", 0.5, "6");
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{}", refused.stderr);
+    let _worker = coordinator.worker(&["--slots", "1"]);
+    let ended = jobs.map(|job| {
+        let _ = coordinator.ask(&["watch", job.stdout.trim_end(), "--json"]).complete();
+        let (name, _) = job.stdout.rsplit_once('-').unwrap();
+        fs::metadata(world.path("out").join(name).join("report.json")).unwrap().modified().unwrap()
+    });
+    assert!(ended[1] < ended[0], "{ended:?}");
+    let table = coordinator.ask(&["status", "second"]).stdout;
+    assert!(table.contains("priority"), "{table}");
+}
+
 /// What probes and command-line tools ask.
 #[test]
 fn it_says_that_it_serves_and_what() {

@@ -78,6 +78,9 @@ fn all_coordinators_are_killed_and_nothing_is_forgotten() {
     let Some(scene) = Scene::new() else { return };
     let mut first = scene.coordinator();
     let job = first.ask(&["submit", &scene.request()]).stdout;
+    // Submitted again with a priority it is the same run, and has that priority from now on.
+    assert_eq!(first.ask(&["submit", &scene.request(), "--priority", "5"]).stdout, job);
+    assert_eq!(status(&first)["priority"], 5);
     let address = first.address().to_owned();
     let _worker = first.worker(&["--slots", "2"]);
     scene.wait_for_artifacts(5);
@@ -85,6 +88,7 @@ fn all_coordinators_are_killed_and_nothing_is_forgotten() {
     let again = || Coordinator::with(&address, &scene.world.path("store"), &["--etcd", &scene.etcd.url]);
     let mut second = again();
     let report = second.ask(&["watch", job.trim_end(), "--json"]).complete();
+    assert_eq!(status(&second)["priority"], 5);
     scene.same_as_whole("started again");
     second.process.kill();
     let third = again();

@@ -36,6 +36,8 @@ impl Driver {
             Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
             Ended::Cancelled => JobState::Cancelled,
         };
+        // What it is by now, and nothing after it.
+        let alone = self.records.lock().await;
         let record = self.lock().jobs.get(&id).map(|running| running.record.clone());
         let Some(mut record) = record else { return };
         record.ended = state::Ended::of(&state);
@@ -54,6 +56,7 @@ impl Driver {
         if let Some(running) = self.lock().jobs.get_mut(&id) {
             (running.record, running.ended) = (record, Some(Instant::now()));
         }
+        drop(alone);
         self.tell_state(&id, &state);
     }
 

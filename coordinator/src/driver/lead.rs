@@ -42,7 +42,7 @@ impl Driver {
             let (running, table) = self.go_on_with(record, role).await;
             let id = running.record.job.clone();
             if let Some(table) = table {
-                inner.table.insert(id.clone(), table);
+                inner.table.insert(id.clone(), table.with_weight(running.record.priority.weight()));
             }
             inner.jobs.insert(id, running);
         }

@@ -87,7 +87,9 @@ impl Running {
         };
         let (job_id, name) = (record.job.clone(), record.request.name.clone());
         let is_ending = record.ended.is_some();
-        let progress = watch::Sender::new(JobProgress { job: job_id, name, state, tasks: vec![], bytes_read: 0 });
+        let priority = record.priority;
+        let progress = JobProgress { job: job_id, name, state, priority, tasks: vec![], bytes_read: 0 };
+        let progress = watch::Sender::new(progress);
         let (contexts, ended) = (None, is_ending.then(Instant::now));
         Self { record, job, started: Instant::now(), contexts, ended, is_ending, progress }
     }
@@ -133,6 +135,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Driver {
     components: Components,
     inner: Mutex<Inner>,
+    /// Held by whoever writes the record of a job that is known.
+    records: tokio::sync::Mutex<()>,
     /// Wakes one of those that wait for tasks, when there is one to be had.
     ready: Notify,
     /// Woken when there is something to note down.
@@ -149,6 +153,7 @@ impl Driver {
         let driver = Arc::new(Self {
             components,
             inner: Mutex::new(Inner::default()),
+            records: tokio::sync::Mutex::new(()),
             ready: Notify::new(),
             to_note: Arc::new(Notify::new()),
             epoch: Instant::now(),

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mosaic::ids::Key;
 use mosaic::link::Linkage;
 use mosaic::request::Request;
-use proto::job::JobState;
+use proto::job::{JobState, Priority};
 use tracing::info_span;
 
 use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
@@ -19,7 +19,8 @@ use crate::table::{Changes, JobTable, Saved};
 use crate::trace::Trace;
 
 impl Driver {
-    /// Plans a request and starts it. The same name and request give the job that is there, unless it has ended.
+    /// Plans a request and starts it. The same name and request give the job that is there, unless it has ended; with
+    /// another priority, where one is given.
     ///
     /// # Errors
     /// Where the request is at fault, or nothing is linked.
@@ -27,11 +28,12 @@ impl Driver {
         self: &Arc<Self>,
         mut request: Request,
         attachments: Attachments,
+        priority: Option<Priority>,
     ) -> Result<String, SubmitError> {
         let store = self.components.store.clone();
         let kept = tokio::task::spawn_blocking(move || attachments.keep(&mut request, &store).map(|()| request));
         let request = kept.await.map_err(|e| SubmitError::Internal(e.to_string()))??;
-        self.begin(request).await
+        self.begin(request, priority).await
     }
 
     /// Plans the request of a job that failed, or that is incomplete, again. What was done is found in the store; what
@@ -40,28 +42,29 @@ impl Driver {
     /// # Errors
     /// Where it has not ended, or nothing of it failed; where its request is no longer good.
     pub async fn retry(self: &Arc<Self>, id: &str) -> Result<(), RetryError> {
-        let request = {
+        let (request, priority) = {
             let inner = self.lock();
             let running = inner.jobs.get(id).ok_or_else(|| NoJob(id.to_owned()))?;
             match running.progress.borrow().state {
                 JobState::Running | JobState::Publishing => return Err(RetryError::Nothing("it has not ended yet")),
                 JobState::Published { complete: true, .. } => return Err(RetryError::Nothing("nothing of it failed")),
-                _ => running.record.request.clone(),
+                _ => (running.record.request.clone(), running.record.priority),
             }
         };
-        self.begin(request).await?;
+        self.begin(request, Some(priority)).await?;
         Ok(())
     }
 
-    async fn begin(self: &Arc<Self>, request: Request) -> Result<String, SubmitError> {
+    async fn begin(self: &Arc<Self>, request: Request, priority: Option<Priority>) -> Result<String, SubmitError> {
         let id = format!("{}-{}", request.name, &Key::of("clearmosaic request", &request).as_str()[..12]);
         if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
+            self.prefer(&id, priority).await?;
             return Ok(id);
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let mut record =
-            Record { job: id.clone(), request, submitted, plan: None, ended: None, trace: Trace::begin(&id) };
+        let (priority, trace) = (priority.unwrap_or_default(), Trace::begin(&id));
+        let mut record = Record { job: id.clone(), request, submitted, priority, plan: None, ended: None, trace };
         let refused = |error: &SubmitError| {
             record.told(&JobState::Failed { error: error.to_string(), internal: false });
         };
@@ -76,6 +79,7 @@ impl Driver {
             if !inner.is_leading {
                 return Err(StateError::NotLeader.into());
             }
+            let table = table.with_weight(priority.weight());
             let running = Running::new(record, Some(Arc::new(job)));
             inner.jobs.insert(id.clone(), running.traced(&table, self.components.traced_tasks));
             inner.table.insert(id.clone(), table);
@@ -84,6 +88,25 @@ impl Driver {
         self.wake();
         self.follow(&id);
         Ok(id)
+    }
+
+    /// Gives a job that runs another priority.
+    async fn prefer(&self, id: &str, priority: Option<Priority>) -> Result<(), SubmitError> {
+        // Its end is not to be written over.
+        let _alone = self.records.lock().await;
+        let running = self.lock().jobs.get(id).filter(|running| !running.is_ending).map(|r| r.record.clone());
+        let (Some(record), Some(priority)) = (running, priority) else { return Ok(()) };
+        if record.priority == priority {
+            return Ok(());
+        }
+        self.components.state.put(&Record { priority, ..record }).await?;
+        let mut inner = self.lock();
+        inner.table.weigh(id, priority.weight());
+        if let Some(running) = inner.jobs.get_mut(id) {
+            running.record.priority = priority;
+            running.progress.send_modify(|progress| progress.priority = priority);
+        }
+        Ok(())
     }
 
     /// Plans a job's request, as a part of its trace. Of a new one it is checked first that its output can be written.

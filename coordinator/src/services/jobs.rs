@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic::request::{self, Request as MosaicRequest};
-use proto::job::JobProgress;
+use proto::job::{JobProgress, Priority};
 use proto::limits::REQUEST;
 use proto::wire::job_service_server::JobService;
 use proto::wire::submit_job_request::Piece;
@@ -42,7 +42,7 @@ impl Jobs {
     }
 
     /// Takes a request in, and what is sent along with it.
-    async fn take_in(&self, mut pieces: Streaming<SubmitJobRequest>) -> Result<(MosaicRequest, Attachments), Status> {
+    async fn take_in(&self, mut pieces: Streaming<SubmitJobRequest>) -> Result<Submitted, Status> {
         let bad = |e: &dyn std::fmt::Display| Status::invalid_argument(e.to_string());
         let first = bounds::next(&mut pieces).await?.and_then(|message| message.piece);
         let Some(Piece::Header(header)) = first else {
@@ -52,6 +52,7 @@ impl Jobs {
             return Err(bad(&AttachmentError::LongRequest));
         }
         let request = request::parse(&header.request_json).map_err(|e| bad(&e))?;
+        let priority = (header.priority > 0).then(|| Priority::try_from(header.priority)).transpose()?;
         let mut attachments = Attachments::within(self.attached);
         while let Some(message) = bounds::next(&mut pieces).await? {
             let Some(Piece::Attachment(AttachmentChunk { key, data })) = message.piece else {
@@ -59,8 +60,15 @@ impl Jobs {
             };
             attachments.add(key, &data).map_err(|e| bad(&e))?;
         }
-        Ok((request, attachments))
+        Ok(Submitted { request, attachments, priority })
     }
+}
+
+/// A request, and what was sent along with it.
+struct Submitted {
+    request: MosaicRequest,
+    attachments: Attachments,
+    priority: Option<Priority>,
 }
 
 fn refused(error: SubmitError) -> Status {
@@ -98,9 +106,9 @@ impl JobService for Jobs {
         leading(&self.driver)?;
         let permit = self.submitting.acquire().await.map_err(|e| Status::internal(e.to_string()))?;
         let taken = tokio::time::timeout(SUBMITTING, self.take_in(request.into_inner())).await;
-        let (request, attachments) =
+        let Submitted { request, attachments, priority } =
             taken.map_err(|_| Status::deadline_exceeded("the submission takes too long"))??;
-        let job_id = self.driver.submit(request, attachments).await.map_err(refused)?;
+        let job_id = self.driver.submit(request, attachments, priority).await.map_err(refused)?;
         drop(permit);
         Ok(Response::new(SubmitJobResponse { job_id }))
     }

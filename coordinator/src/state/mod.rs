@@ -17,7 +17,7 @@ pub mod notes;
 
 use mosaic::ids::Key;
 use mosaic::request::Request;
-use proto::job::JobState;
+use proto::job::{JobState, Priority};
 use serde::{Deserialize, Serialize};
 
 use crate::trace::Trace;
@@ -38,6 +38,9 @@ pub struct Record {
     pub request: Request,
     /// When, in milliseconds since 1970.
     pub submitted: u64,
+    /// How much of the workers it gets beside others.
+    #[serde(default)]
+    pub priority: Priority,
     /// The key of its plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Key>,

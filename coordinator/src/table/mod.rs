@@ -21,6 +21,7 @@
 
 mod job;
 mod ready;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -49,14 +50,8 @@ pub struct Grant {
 #[derive(Debug, Default)]
 pub struct Table {
     jobs: BTreeMap<String, JobTable>,
-}
-
-/// How long a job has to wait for its turn: the fewer of its tasks run for its weight, the sooner. Weights are powers of
-/// two up to this one.
-const HEAVIEST: u32 = 16;
-
-fn turn(job: &JobTable) -> u32 {
-    job.progress().running() * (HEAVIEST / job.weight.clamp(1, HEAVIEST))
+    /// What the job whose turn it was last had had of the workers.
+    floor: u64,
 }
 
 impl Table {
@@ -98,26 +93,40 @@ impl Table {
         }
     }
 
+    /// Gives a job another share of the workers than others' 1: a power of two up to 16.
+    pub fn weigh(&mut self, id: &str, weight: u32) {
+        if let Some(job) = self.jobs.get_mut(id) {
+            job.share.weigh(weight);
+        }
+    }
+
     /// Stops a job: nothing of it is granted any more, and what runs is void.
     pub fn cancel(&mut self, id: &str) -> bool {
         self.jobs.get_mut(id).is_some_and(JobTable::cancel)
     }
 
-    /// Grants at most `slots` tasks to a worker: of the job of which the fewest tasks run for its weight, so that all get
-    /// on; of the tile where the worker was last; in order of the plan, so that a sub-tile's composite follows its
+    /// Grants at most `slots` tasks to a worker: of the job that has had least of the workers for its weight, so that all
+    /// get on; of the tile where the worker was last; in order of the plan, so that a sub-tile's composite follows its
     /// partials. Where there is nothing else, one that takes long with another worker.
     pub fn lease(&mut self, worker: &str, slots: usize, now: Now) -> Vec<Grant> {
         let mut grants = Vec::new();
         while grants.len() < slots {
-            let ready = self.jobs.iter_mut().filter(|(_, job)| job.is_ready(now));
-            let Some((id, job)) = ready.min_by_key(|(_, job)| turn(job)) else { break };
-            let Some((task, epoch)) = job.lease(worker, now) else { break };
-            grants.push(Grant { job: id.clone(), task, epoch });
+            let Some(grant) = self.lease_one(worker, now) else { break };
+            grants.push(grant);
         }
         if grants.is_empty() && slots > 0 {
             grants.extend(self.lease_again(worker, now));
         }
         grants
+    }
+
+    fn lease_one(&mut self, worker: &str, now: Now) -> Option<Grant> {
+        self.jobs.values_mut().for_each(|job| job.queue(self.floor, now));
+        let ready = self.jobs.iter_mut().filter(|(_, job)| job.is_ready(now));
+        let (id, job) = ready.min_by_key(|(_, job)| job.turn())?;
+        self.floor = self.floor.max(job.share.had());
+        let (task, epoch) = job.lease(worker, now)?;
+        Some(Grant { job: id.clone(), task, epoch })
     }
 
     fn lease_again(&mut self, worker: &str, now: Now) -> Option<Grant> {
@@ -142,11 +151,11 @@ impl Table {
     pub fn leave(&mut self, worker: &str, now: Now) -> Vec<String> {
         let mut left = Vec::new();
         for (id, job) in &mut self.jobs {
-            let held = job.held_by(worker);
-            // They are the worker's: each can be handed back.
-            let back =
-                held.iter().filter(|(task, epoch)| job.report(worker, *task, *epoch, Report::HandedBack, now).is_ok());
-            if back.count() > 0 {
+            let mut is_left = false;
+            for (task, epoch) in job.held_by(worker) {
+                is_left |= job.report(worker, task, epoch, Report::HandedBack, now).is_ok();
+            }
+            if is_left {
                 left.push(id.clone());
             }
         }

@@ -20,7 +20,12 @@ pub struct Book {
     held: BTreeMap<(String, u32, u64), String>,
     /// Nothing of a job is granted before: there was no room.
     paused: BTreeMap<String, Duration>,
+    /// Since when each job that has something to hand out sees others served.
+    waiting: BTreeMap<String, Duration>,
 }
+
+/// No job waits for longer while others are served: what it had before, it had within the time of a few tasks.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// What an event may have changed.
 #[derive(Default)]
@@ -86,6 +91,15 @@ impl Book {
     /// Nothing of a job is to be granted before.
     pub fn pause(&mut self, job: &str, until: Duration) {
         self.paused.insert(job.to_owned(), until);
+    }
+
+    /// A job was served while these wait, that one perhaps among them.
+    pub fn waited(&mut self, served: &str, waiting: &[String], now: Duration, seed: u64) {
+        self.waiting.retain(|job, _| job != served && waiting.contains(job));
+        for job in waiting.iter().filter(|job| *job != served) {
+            let since = *self.waiting.entry(job.clone()).or_insert(now);
+            assert!(now.saturating_sub(since) <= LONGEST_WAIT, "seed {seed}: {job} waits while {served} is served");
+        }
     }
 
     /// Whether a worker could have a task of a job now.

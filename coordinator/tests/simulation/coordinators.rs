@@ -106,10 +106,8 @@ impl World {
         if now < *grants_from {
             return Vec::new();
         }
-        let running = |table: &Table, job: &str| table.job(job).map_or(0, |job| job.progress().running());
         let ids = self.jobs.iter().map(|job| job.id.clone());
-        let waiting: Vec<(String, u32)> =
-            ids.filter(|job| book.is_ready(job, table, now)).map(|job| (job.clone(), running(table, &job))).collect();
+        let waiting: Vec<String> = ids.filter(|job| book.is_ready(job, table, now)).collect();
         let before: Vec<Vec<State>> = self.jobs.iter().map(|job| states(table, &job.id)).collect();
         let grants = table.lease(worker, 1, now);
         book.look(table, &Allowed::default());
@@ -119,9 +117,7 @@ impl World {
             let number = self.jobs.iter().position(|job| job.id == grant.job).expect("a job");
             let job = &self.jobs[number];
             book.granted(worker, &grant, &self.settings, job, table);
-            let least = waiting.iter().map(|(_, running)| *running).min();
-            let own = waiting.iter().find(|(job, _)| *job == grant.job).map(|(_, running)| *running);
-            assert_eq!(own, least, "seed {seed}: jobs do not share: {waiting:?}");
+            book.waited(&grant.job, &waiting, now, seed);
             if before[number][grant.task as usize] == State::Leased {
                 self.seen.count(What::Twice);
             }

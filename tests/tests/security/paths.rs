@@ -57,7 +57,7 @@ impl Scene {
         runtime.block_on(async {
             let endpoint = Endpoint::from_shared(self.coordinator.url.clone()).unwrap();
             let mut jobs = JobServiceClient::new(endpoint.connect().await.unwrap());
-            let header = SubmitJobRequest { piece: Some(Piece::Header(SubmitHeader { request_json })) };
+            let header = SubmitJobRequest { piece: Some(Piece::Header(SubmitHeader { request_json, priority: 0 })) };
             let answer = jobs.submit_job(tokio_stream::once(header)).await;
             answer.map(|taken| taken.into_inner().job_id).map_err(|e| (e.code(), e.message().to_owned()))
         })

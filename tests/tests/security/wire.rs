@@ -46,7 +46,7 @@ fn of_one_line<T>(what: &str, answer: Result<T, Status>, code: Code, word: &str)
 }
 
 fn header(request_json: String) -> SubmitJobRequest {
-    SubmitJobRequest { piece: Some(Piece::Header(SubmitHeader { request_json })) }
+    SubmitJobRequest { piece: Some(Piece::Header(SubmitHeader { request_json, priority: 0 })) }
 }
 
 fn piece(key: &str, data: Vec<u8>) -> SubmitJobRequest {

@@ -33,6 +33,7 @@ impl JobTable {
         if self.ended.is_some() {
             return Err(Unknown);
         }
+        self.pass(now);
         self.adopt(worker, index, epoch, now);
         let held = self.release(worker, index, epoch).ok_or(Unknown)?;
         match report {

@@ -33,11 +33,29 @@ impl JobTable {
         self.ended.is_none() && now >= self.paused_until && !self.ready.is_empty()
     }
 
+    /// Reckons with the time that has passed, and with whether it wants a worker now; `floor` is what others have had.
+    pub(in crate::table) fn queue(&mut self, floor: u64, now: Now) {
+        self.pass(now);
+        let is_ready = self.is_ready(now);
+        self.share.wait(is_ready, floor);
+    }
+
+    /// Time has passed: what runs has had it.
+    pub(super) fn pass(&mut self, now: Now) {
+        self.share.pass(self.progress.running(), now);
+    }
+
+    /// How long it has to wait for its turn among jobs.
+    pub(in crate::table) fn turn(&self) -> u64 {
+        self.share.turn(self.progress.running())
+    }
+
     pub(in crate::table) fn lease(&mut self, worker: &str, now: Now) -> Option<(u32, u64)> {
         if !self.is_ready(now) {
             return None;
         }
         let index = self.ready.next(worker, &self.layout, &self.states)?;
+        self.share.grant();
         Some((index, self.grant(worker, index, now)))
     }
 
@@ -91,6 +109,15 @@ impl JobTable {
         self.set(index, State::Leased);
     }
 
+    /// The leases that a worker holds: tasks, each with its epoch.
+    pub(in crate::table) fn held_by(&self, worker: &str) -> Vec<(u32, u64)> {
+        let of = |(index, held): (&u32, &Vec<Held>)| {
+            let own = held.iter().find(|held| held.worker == worker)?;
+            Some((*index, own.epoch))
+        };
+        self.leases.iter().filter_map(of).collect()
+    }
+
     /// Takes a lease away from its worker, where it is that worker's.
     pub(super) fn release(&mut self, worker: &str, index: u32, epoch: u64) -> Option<Held> {
         let held = self.leases.get_mut(&index)?;
@@ -111,15 +138,6 @@ impl JobTable {
     }
 
     /// Whether somebody is at a task.
-    /// The leases that a worker holds: tasks, each with its epoch.
-    pub(in crate::table) fn held_by(&self, worker: &str) -> Vec<(u32, u64)> {
-        let of = |(index, held): (&u32, &Vec<Held>)| {
-            let own = held.iter().find(|held| held.worker == worker)?;
-            Some((*index, own.epoch))
-        };
-        self.leases.iter().filter_map(of).collect()
-    }
-
     pub(super) fn is_held(&self, index: u32) -> bool {
         self.leases.contains_key(&index)
     }
@@ -158,6 +176,7 @@ impl JobTable {
 
     /// Lets time pass: back-offs end, and leases expire: which.
     pub(in crate::table) fn tick(&mut self, now: Now) -> Vec<Expired> {
+        self.pass(now);
         let mut expired = Vec::new();
         while let Some((at, index, epoch)) = self.due.first().copied().filter(|(at, ..)| *at <= now) {
             if self.ended.is_some() {

@@ -17,6 +17,7 @@ use mosaic::plan::{Layout, TaskKind};
 use proto::work::{Done, Failure};
 
 use super::ready::Ready;
+use super::share::Share;
 use super::state::States;
 use super::{Now, Setbacks, Settings, State, Tally};
 
@@ -117,8 +118,8 @@ pub struct JobTable {
     paused_until: Now,
     changes: Changes,
     settings: Settings,
-    /// How many of the workers it gets, compared with others.
-    pub(super) weight: u32,
+    /// What it has had of the workers, compared with others.
+    pub(super) share: Share,
     ended: Option<Ended>,
 }
 
@@ -163,7 +164,7 @@ impl JobTable {
             paused_until: Now::ZERO,
             changes: Changes::default(),
             settings,
-            weight: 1,
+            share: Share::new(),
             ended: None,
             layout,
         };
@@ -183,10 +184,10 @@ impl JobTable {
         table
     }
 
-    /// The same with another share of the workers than others' 1.
+    /// The same with another share of the workers than others' 1: a power of two up to 16.
     #[must_use]
-    pub const fn with_weight(mut self, weight: u32) -> Self {
-        self.weight = weight;
+    pub fn with_weight(mut self, weight: u32) -> Self {
+        self.share.weigh(weight);
         self
     }
 

@@ -278,27 +278,76 @@ proptest! {
         prop_assert!(attempts.values().all(|attempts| *attempts <= TRIES));
     }
 
-    /// With workers that only come and go, every job gets on, whatever the weights.
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+    /// However many workers there are, and however long tasks take: each job has their time by its weight, and none waits
+    /// for ever. One that comes late has no less, and one that had nothing to do no more.
     #[test]
-    fn nobody_starves(weights in prop::collection::vec(0..5u32, 2..5), slots in 1..8usize) {
-        let mut table = Table::default();
+    fn shares_are_as_the_weights(
+        weights in prop::collection::vec(0..5u32, 2..5), slots in 1..24usize,
+        seconds in prop::collection::vec(1..9u64, 5), late in 0..200u64,
+    ) {
+        let mut fair = Fair::new(&seconds);
+        for (job, weight) in weights.iter().enumerate().skip(1) {
+            fair.add(job, *weight);
+        }
+        fair.go_on(slots, late);
+        fair.had.clear();
+        fair.add(0, weights[0]);
+        fair.go_on(slots, TIME);
+        let all: u32 = weights.iter().map(|weight| 1 << weight).sum();
         for (job, weight) in weights.iter().enumerate() {
-            let tasks = JobTable::new(tiles(2, 200, 0), |_| false, 1, settings()).with_weight(1 << weight);
-            table.insert(job.to_string(), tasks);
+            let (had, due) = (fair.had_of(job), (TIME * slots as u64) as f64 * f64::from(1 << weight) / f64::from(all));
+            // A task of each worker more or less.
+            let is_fair = (had - due).abs() <= 9.0 * slots as f64 + 20.0;
+            prop_assert!(is_fair && had > 0.0, "job {job} of {weights:?} had {had} s, and {due} s are due");
         }
-        let mut granted: BTreeMap<String, u32> = BTreeMap::new();
-        let mut held = Vec::new();
-        for round in 0..32 * weights.len() {
-            let worker = name(round as u8);
-            for grant in table.lease(&worker, slots, Duration::ZERO) {
-                *granted.entry(grant.job.clone()).or_default() += 1;
-                held.push((worker.clone(), grant));
+    }
+}
+
+/// Seconds that jobs are watched for.
+const TIME: u64 = 2_000;
+
+/// Jobs that never end, and workers who take so long for the tasks of each.
+struct Fair<'a> {
+    table: Table,
+    seconds: &'a [u64],
+    now: u64,
+    /// What each slot is at, and until when.
+    busy: Vec<(u64, Grant)>,
+    had: BTreeMap<String, u64>,
+}
+
+impl<'a> Fair<'a> {
+    fn new(seconds: &'a [u64]) -> Self {
+        Self { table: Table::default(), seconds, now: 0, busy: Vec::new(), had: BTreeMap::new() }
+    }
+
+    fn add(&mut self, job: usize, weight: u32) {
+        let tasks = JobTable::new(tiles(2, 30_000, 0), |_| false, 1, settings()).with_weight(1 << weight);
+        self.table.insert(job.to_string(), tasks);
+    }
+
+    fn had_of(&self, job: usize) -> f64 {
+        self.had.get(&job.to_string()).copied().unwrap_or_default() as f64
+    }
+
+    fn go_on(&mut self, slots: usize, seconds: u64) {
+        for _ in 0..seconds {
+            let now = Duration::from_secs(self.now);
+            for (_, grant) in self.busy.extract_if(.., |(until, _)| *until <= self.now) {
+                self.table.report("w", &grant, DONE, now).unwrap();
             }
-            if held.len() > 100 {
-                let (worker, grant) = held.remove(0);
-                table.report(&worker, &grant, DONE, Duration::ZERO).unwrap();
+            while self.busy.len() < slots {
+                let Some(grant) = self.table.lease("w", 1, now).pop() else { break };
+                let takes = self.seconds[grant.job.parse::<usize>().unwrap()];
+                *self.had.entry(grant.job.clone()).or_default() += takes;
+                self.busy.push((self.now + takes, grant));
             }
+            self.now += 1;
         }
-        prop_assert_eq!(granted.len(), weights.len());
     }
 }
