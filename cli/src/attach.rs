@@ -1,7 +1,5 @@
 //! What goes along with a request that is submitted: files that only this machine may have.
 
-use std::path::Path;
-
 use anyhow::Context;
 use coordinator::attachments::{self, AttachmentError};
 use coordinator::catalogue::absolute_items;
@@ -35,7 +33,7 @@ impl Submission {
             let bytes = if field == "aoi" {
                 std::fs::read(&*path).map_err(|e| BadInput::one(format!("`{field}`: {path}: {e}")))?
             } else {
-                let items = absolute_items(Path::new(path)).map_err(|error| {
+                let items = absolute_items(path).map_err(|error| {
                     BadInput(error.faults().iter().map(|fault| format!("`{field}`: {fault}")).collect())
                 })?;
                 serde_json::to_vec(&items)?

@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use coordinator::catalogue::{self, CatalogueError};
+use coordinator::catalogue::{self, Archives, CatalogueError, Wanted};
 use mosaic::band::Band;
 use mosaic::href::Base;
 use mosaic::ids::SystemIndex;
-use mosaic::link::{LinkOptions, ScoreSource, ScoreTable, ScoreTemplate, link};
+use mosaic::link::{LinkOptions, ScoreSource as _, ScoreTable, link};
+use mosaic::request::{SceneSource, ScoreBand, ScoreSource};
 use mosaic::scene::Scene;
 use proto::allow::Allow;
 use serde_json::{Value, json};
@@ -19,15 +20,29 @@ const SLOVENIA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/s
 const KEY: &str = "20230815T095031_20230815T095630_T33TWL";
 
 fn read_catalogue(path: &Path) -> Result<Vec<Scene>, CatalogueError> {
-    catalogue::read_catalogue(path, &Allow::everything())
+    scenes_behind(path, Allow::everything())
 }
 
-fn scores_from_items(path: &Path, band: &str) -> Result<ScoreTable, CatalogueError> {
-    catalogue::scores_from_items(path, band, &Allow::everything())
+fn scenes_behind(path: &Path, allow: Allow) -> Result<Vec<Scene>, CatalogueError> {
+    let source = SceneSource::Items(path.to_str().unwrap().to_owned());
+    catalogue::scenes(&source, &wanted(), &Archives::behind(allow))
 }
 
-fn scores_from_template(template: &ScoreTemplate, scenes: &[Scene]) -> Result<ScoreTable, CatalogueError> {
-    catalogue::scores_from_template(template, scenes, &Allow::everything())
+fn scores_of(source: &ScoreSource, scenes: &[Scene]) -> Result<ScoreTable, CatalogueError> {
+    catalogue::scores(source, ScoreBand::CsCdf, &wanted(), scenes, &Archives::behind(Allow::everything()))
+}
+
+fn scores_from_items(path: &Path) -> Result<ScoreTable, CatalogueError> {
+    scores_of(&ScoreSource::Items(path.to_str().unwrap().to_owned()), &[])
+}
+
+fn scores_from_template(template: &str, scenes: &[Scene]) -> Result<ScoreTable, CatalogueError> {
+    scores_of(&ScoreSource::Template(template.to_owned()), scenes)
+}
+
+fn wanted() -> Wanted {
+    let [start, end] = ["2023-08-01T00:00:00Z", "2023-09-01T00:00:00Z"].map(|time| time.parse().unwrap());
+    Wanted { tiles: vec!["33TWL".parse().unwrap()], start, end }
 }
 
 fn item(id: &str, day: u8) -> Value {
@@ -71,7 +86,7 @@ fn the_shared_scenes_link_but_one() {
     let items = directory.join("items.json");
     let scenes = read_catalogue(&items).unwrap();
     let template = Base::of_file(items.to_str().unwrap()).resolve("scores/{system_index}.tif");
-    let scores = scores_from_template(&ScoreTemplate::parse(&template).unwrap(), &scenes).unwrap();
+    let scores = scores_from_template(&template, &scenes).unwrap();
     let options =
         LinkOptions { bands: vec![Band::B04, Band::B03, Band::B02, Band::B08], max_no_context_fraction: None };
     let linkage = link(scenes, &scores, &options);
@@ -142,11 +157,11 @@ fn faults_are_one_line_each_and_come_all_at_once() {
     let mut tileless = item("tileless", 1);
     tileless["properties"].as_object_mut().unwrap().remove("grid:code");
     let list = json!({"type": "FeatureCollection", "features": [tileless, item("good", 2), {"type": "Feature"}],
-        "links": [{"rel": "item", "href": "gone.json"}, {"rel": "child", "href": "https://h/catalog.json"}]});
+        "links": [{"rel": "item", "href": "gone.json"}, {"rel": "child", "href": "s3://h/catalog.json"}]});
     let found = faults(&write(&dir, "items.json", &list));
     assert!(found[0].contains("items.json: item tileless: no MGRS tile"), "{found:?}");
     assert!(found[1].contains("item (without id): not a STAC item"), "{found:?}");
-    assert!(found[2].contains("items.json: link to https://h/catalog.json"), "{found:?}");
+    assert!(found[2].contains("s3://h/catalog.json: catalogues are read from files and by https"), "{found:?}");
     assert!(found[3].ends_with("gone.json: there is no such file"), "{found:?}");
 }
 
@@ -166,7 +181,7 @@ fn scores_come_from_items() {
     only["assets"] = json!({"data": {"href": "https://h/d.tif"}, "thumbnail": {"href": "t.png", "type": "image/png"}});
     let list = [score(&format!("GOOGLE/X/{KEY}"), "a.tif"), only, score(KEY, "a.tif")];
     let path = write(&dir, "scores.json", &json!({"type": "FeatureCollection", "features": list}));
-    let table = scores_from_items(&path, "cs_cdf").unwrap();
+    let table = scores_from_items(&path).unwrap();
     assert_eq!(table.len(), 2);
     let found = table.exact(&SystemIndex(KEY.into())).unwrap();
     assert_eq!(found.href, dir.path().join("a.tif").to_str().unwrap());
@@ -183,7 +198,7 @@ fn items_that_are_no_scores_say_so() {
     bare["assets"] = json!({"cs": {"href": "cs.tif"}});
     let list = [score("nokey", "a.tif"), bare, score(KEY, "a.tif"), score(KEY, "b.tif")];
     let path = write(&dir, "scores.json", &json!({"type": "FeatureCollection", "features": list}));
-    let error = scores_from_items(&path, "cs_cdf").unwrap_err();
+    let error = scores_from_items(&path).unwrap_err();
     let lines: Vec<String> = error.faults().iter().map(ToString::to_string).collect();
     assert_eq!(lines.len(), 3);
     assert!(lines[0].contains("item nokey: no system:index"));
@@ -198,7 +213,7 @@ fn scores_are_found_by_listing() {
     let scenes = read_catalogue(&write(&dir, "items.json", &items)).unwrap();
     let list = |template: &str| {
         let template = format!("{}/{template}", dir.path().display());
-        scores_from_template(&ScoreTemplate::parse(&template).unwrap(), &scenes)
+        scores_from_template(&template, &scenes)
     };
     let missing = list("s/{system_index}.tif").unwrap_err().to_string();
     assert_eq!(missing, format!("{}/s: there is no such directory", dir.path().display()));
@@ -216,8 +231,12 @@ fn scores_are_found_by_listing() {
     }
     // No directory for the month: no score yet.
     assert!(list("s/{month}/{system_index}.tif").unwrap().is_empty());
-    let remote = ScoreTemplate::parse("s3://b/{system_index}.tif").unwrap();
-    assert!(scores_from_template(&remote, &scenes).unwrap_err().to_string().contains("not on this machine"));
+    assert!(
+        scores_from_template("s3://b/{system_index}.tif", &scenes)
+            .unwrap_err()
+            .to_string()
+            .contains("not on this machine")
+    );
 }
 
 #[test]
@@ -230,7 +249,7 @@ fn what_a_catalogue_links_to_is_bounded_and_what_is_signed_stays_here() {
     let links: Vec<Value> = links.iter().map(|href| json!({"rel": "item", "href": href})).collect();
     let catalogue = write(&dir, "catalog.json", &json!({"type": "Catalog", "stac_version": "1.0.0", "links": links}));
     let allow = Allow::under(&[dir.path().to_string_lossy().into_owned()]).unwrap();
-    let error = catalogue::read_catalogue(&catalogue, &allow).unwrap_err().to_string();
+    let error = scenes_behind(&catalogue, allow).unwrap_err().to_string();
     assert_eq!(error.matches("--allow").count(), 3, "{error}");
     assert!(!error.contains("no JSON"), "{error}");
 
@@ -239,6 +258,6 @@ fn what_a_catalogue_links_to_is_bounded_and_what_is_signed_stays_here() {
         asset["href"] = "https://host/a.tif?sig=hunter2&x=1".into();
     }
     let items = write(&dir, "signed.json", &json!({"type": "FeatureCollection", "features": [signed]}));
-    let gathered = catalogue::absolute_items(&items).unwrap().to_string();
+    let gathered = catalogue::absolute_items(items.to_str().unwrap()).unwrap().to_string();
     assert!(!gathered.contains("hunter2") && gathered.contains("https://host/a.tif?x=1"), "{gathered}");
 }

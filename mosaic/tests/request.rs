@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use mosaic::band::Band;
-use mosaic::request::{self, AoiSource, Crs, Dtype, Request, Resampling, SceneSource, ScoreBand, ScoreSource};
+use mosaic::request::{self, AoiSource, Crs, Dtype, Preset, Request, Resampling, SceneSource, ScoreBand, ScoreSource};
 use proptest::prelude::*;
 
 /// Every field there is.
@@ -83,7 +83,7 @@ fn other_sources_and_grids_are_read() {
     );
     assert_eq!(aoi("{point: [15, 46], radius: 500}"), AoiSource::Point { point: [15.0, 46.0], radius: 500.0 });
     let scenes = |text: &str| with("  items: items.json", &format!("  {text}")).scenes;
-    assert_eq!(scenes("preset: cdse"), SceneSource::Preset("cdse".into()));
+    assert_eq!(scenes("preset: cdse"), SceneSource::Preset(Preset::Cdse));
     assert_eq!(scenes("earth_engine: COPERNICUS/S2"), SceneSource::EarthEngine("COPERNICUS/S2".into()));
     assert!(
         matches!(scenes("stac: {url: 'https://h', collection: c}"), SceneSource::Stac(api) if api.collection == "c")
@@ -157,7 +157,7 @@ fn scenes() -> impl Strategy<Value = SceneSource> {
     prop_oneof![
         text().prop_map(SceneSource::Items),
         text().prop_map(SceneSource::EarthEngine),
-        text().prop_map(SceneSource::Preset),
+        Just(SceneSource::Preset(Preset::PlanetaryComputer)),
         api
     ]
 }
@@ -391,12 +391,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "  items: items.json",
         "  preset: usgs",
-        "`scenes`: remote archives are not read yet: use `items`, a file or a catalogue on disk",
+        "`scenes.preset`: unknown value `usgs`, expected one of `earth-search`, `planetary-computer`, `cdse`, `earth-engine` at line 11 column 11",
     ),
     (
         "  items: items.json",
         "  items: 's3://b/items.json'",
-        "`scenes.items`: remote archives are not read yet: use `items`, a file or a catalogue on disk",
+        "`scenes.items`: catalogues are read from files and by https: write a path or an https URL",
     ),
     (
         "  template: scores/{system_index}.tif",
@@ -431,7 +431,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "  template: scores/{system_index}.tif",
         "  stac: {url: 5, collection: c}",
-        "`scores`: remote archives are not read yet: use `template` or `items`",
+        "`scores.stac`: remote archives are not read yet: use `items`",
     ),
     ("threshold: 0.60", "threshold: 1.5", "`scores.threshold`: 1.5 is outside 0..1"),
     ("threshold: 0.60", "threshold: .nan", "`scores.threshold`: NaN is outside 0..1"),

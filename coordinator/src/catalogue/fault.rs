@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use mosaic::link::BadTemplate;
 use mosaic::scene::ItemFault;
 use proto::allow::NotAllowed;
+use web::WebError;
 
 use crate::prepare::plain;
 
@@ -24,47 +26,67 @@ pub enum Fault {
         source: io::Error,
     },
     /// A file is not JSON.
-    #[error("{}: not JSON: {source}", .path.display())]
+    #[error("{file}: not JSON: {source}")]
     Json {
         /// The file.
-        path: PathBuf,
+        file: String,
         /// What is wrong, with line and column.
         source: serde_json::Error,
     },
     /// A file is JSON, but no STAC.
-    #[error("{}: not STAC: expected `type` to be FeatureCollection, Feature, Catalog or Collection, found {found}", .path.display())]
+    #[error("{file}: not STAC: expected `type` to be FeatureCollection, Feature, Catalog or Collection, found {found}")]
     NotStac {
         /// The file.
-        path: PathBuf,
+        file: String,
         /// What its `type` is.
         found: String,
     },
-    /// A catalogue links to another machine.
-    #[error("{}: link to {href}: only files on this machine can be read so far", .file.display())]
-    Remote {
+    /// A catalogue in an object store.
+    #[error("{0}: catalogues are read from files and by https: write its https URL")]
+    NotWeb(String),
+    /// A catalogue of another machine links to a file that would be one of this machine.
+    #[error("{file}: link to {href}: a catalogue on a web server names no files of this machine")]
+    Local {
         /// The file that holds the link.
-        file: PathBuf,
+        file: String,
         /// Where it leads.
         href: String,
     },
+    /// A web server does not give what is asked for.
+    #[error(transparent)]
+    Web(WebError),
+    /// A STAC API does not do what a search needs.
+    #[error("{url}: {what}")]
+    Api {
+        /// What was asked.
+        url: String,
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// There is no reader for it.
+    #[error("this archive is not read yet: use another one, or `items`")]
+    NotYet,
     /// An item is no scene.
-    #[error("{}: {fault}", .file.display())]
+    #[error("{file}: {fault}")]
     Item {
-        /// The file that holds the item.
-        file: PathBuf,
+        /// The file that holds the item, or who gave it.
+        file: String,
         /// What is wrong.
         fault: ItemFault,
     },
     /// An item is no score.
-    #[error("{}: item {item}: {what}", .file.display())]
+    #[error("{file}: item {item}: {what}")]
     Score {
-        /// The file that holds the item.
-        file: PathBuf,
+        /// The file that holds the item, or who gave it.
+        file: String,
         /// The item's id.
         item: String,
         /// What is wrong.
         what: ScoreFault,
     },
+    /// The template is none.
+    #[error(transparent)]
+    Template(BadTemplate),
     /// The template's fixed directory is not there: a typing error more likely than an empty archive.
     #[error("{0}: there is no such directory")]
     NoScoreDirectory(String),

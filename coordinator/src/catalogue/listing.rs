@@ -17,7 +17,7 @@ use super::fault::{CatalogueError, Fault};
 ///
 /// # Errors
 /// Where the template leads to another machine, its fixed directory does not exist, or one cannot be read.
-pub fn scores_from_template(
+pub(super) fn scores_from_template(
     template: &ScoreTemplate,
     scenes: &[Scene],
     allow: &Allow,

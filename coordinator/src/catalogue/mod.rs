@@ -1,39 +1,66 @@
-//! Reading catalogues from disk: what may be wrong with files ends here, what may be wrong with items in `mosaic`.
+//! Reading catalogues, wherever they are: what may be wrong with files and servers ends here, what may be wrong with
+//! items in `mosaic`.
 //!
-//! - [`read_catalogue`]: scenes, from a STAC ItemCollection, an item, or a static catalogue;
-//! - [`absolute_items`]: a catalogue as one ItemCollection, to be read elsewhere;
-//! - [`scores_from_items`]: scores, from a STAC ItemCollection or static catalogue of theirs;
-//! - [`scores_from_template`]: scores, by listing the directories that a path template names, each once.
+//! - [`scenes`]: of a request's source: files, static catalogues on web servers, STAC APIs;
+//! - [`scores`]: from items in the same way, or by listing the directories that a path template names, each once;
+//! - [`absolute_items`]: a catalogue as one ItemCollection, to be read elsewhere.
 
+mod archives;
 mod fault;
 mod gather;
 mod listing;
 mod scores;
+mod source;
 mod walk;
 
-use std::path::Path;
-
 use mosaic::href::Base;
+use mosaic::link::{ScoreTable, ScoreTemplate};
+use mosaic::request::{SceneSource, ScoreBand, ScoreSource};
 use mosaic::scene::Scene;
-use proto::allow::Allow;
+use serde_json::Value;
 
+pub use archives::Archives;
+use archives::wait;
 pub use fault::{CatalogueError, Fault};
 pub use gather::absolute_items;
-pub use listing::scores_from_template;
-pub use scores::scores_from_items;
+use source::Source;
+pub use source::Wanted;
 
-/// Reads every scene of a catalogue: a STAC ItemCollection, a single item, or a static catalogue whose child and
-/// item links are followed, each file once. The file itself is the caller's to allow; what it links to is asked for.
+/// Reads the scenes of a source. One that can be asked is asked for what is wanted; it may give more all the same.
+///
+/// A file that the source itself names is the caller's to allow; what it links to is asked for.
 ///
 /// # Errors
-/// All faults of all files and items at once, each one line that names its file and item.
-pub fn read_catalogue(path: &Path, allow: &Allow) -> Result<Vec<Scene>, CatalogueError> {
+/// All faults of all files, answers and items at once, each one line that names its file or server, and its item.
+pub fn scenes(source: &SceneSource, wanted: &Wanted, archives: &Archives) -> Result<Vec<Scene>, CatalogueError> {
     let (mut scenes, mut faults) = (Vec::new(), Vec::new());
-    walk::each_item(path, allow, &mut faults, |file, item, faults| {
-        match Scene::from_item(item, &Base::of_file(&file.to_string_lossy())) {
+    let mut visit =
+        |file: &str, item: &Value, faults: &mut Vec<Fault>| match Scene::from_item(item, &Base::of_file(file)) {
             Ok(scene) => scenes.push(scene),
             Err(fault) => faults.push(Fault::Item { file: file.to_owned(), fault }),
-        }
-    });
+        };
+    wait(Source::of_scenes(source)?.each_item(wanted, archives, &mut faults, &mut visit))?;
     CatalogueError::unless_none(faults).map(|()| scenes)
+}
+
+/// Reads the scores of a source: all that it lists for what is wanted, or for these scenes where it is a template.
+///
+/// # Errors
+/// All faults at once, as for scenes.
+pub fn scores(
+    source: &ScoreSource,
+    band: ScoreBand,
+    wanted: &Wanted,
+    scenes: &[Scene],
+    archives: &Archives,
+) -> Result<ScoreTable, CatalogueError> {
+    let source = match source {
+        ScoreSource::Template(text) => {
+            let template = ScoreTemplate::parse(text).map_err(Fault::Template)?;
+            return listing::scores_from_template(&template, scenes, archives.allow());
+        }
+        ScoreSource::Items(at) => Source::Items(at.clone()),
+        ScoreSource::Stac(_) | ScoreSource::EarthEngine(_) => return Err(Fault::NotYet.into()),
+    };
+    scores::scores_from_items(&source, band.name(), wanted, archives)
 }

@@ -1,42 +1,46 @@
 //! Scores told of by STAC items.
 
-use std::path::Path;
-
 use mosaic::href::Base;
 use mosaic::ids::SystemIndex;
 use mosaic::link::{ScoreRef, ScoreTable};
-use proto::allow::Allow;
 use serde_json::{Map, Value};
 
+use super::archives::{Archives, wait};
 use super::fault::{CatalogueError, Fault, ScoreFault};
-use super::walk;
+use super::source::{Source, Wanted};
 
 /// What is kept of a score's properties.
 const KEPT: [&str; 4] =
     ["MODEL_VERSION", "PROCESSING_SOFTWARE_VERSION", "NO_CONTEXT_FRACTION", "DATE_PRODUCT_GENERATED"];
 
-/// Reads scores from a STAC ItemCollection or a static catalogue. The key is the property `system:index`, else the
-/// last part of the item's id; the raster is the asset named like `band` (`cs_cdf`, `cs`), else the only one.
+/// Reads scores from STAC items. The key is the property `system:index`, else the last part of the item's id; the
+/// raster is the asset named like `band` (`cs_cdf`, `cs`), else the only one.
 ///
 /// # Errors
 /// All faults at once: unreadable files, items without a key or raster, two rasters for one key.
-pub fn scores_from_items(path: &Path, band: &str, allow: &Allow) -> Result<ScoreTable, CatalogueError> {
+pub(super) fn scores_from_items(
+    source: &Source,
+    band: &str,
+    wanted: &Wanted,
+    archives: &Archives,
+) -> Result<ScoreTable, CatalogueError> {
     let (mut table, mut faults) = (ScoreTable::default(), Vec::new());
-    walk::each_item(path, allow, &mut faults, |file, item, faults| {
+    let mut visit = |file: &str, item: &Value, faults: &mut Vec<Fault>| {
         if let Err(what) = add(&mut table, file, item, band) {
             let id = item.get("id").and_then(Value::as_str).unwrap_or("(without id)");
             faults.push(Fault::Score { file: file.to_owned(), item: id.to_owned(), what });
         }
-    });
+    };
+    wait(source.each_item(wanted, archives, &mut faults, &mut visit))?;
     CatalogueError::unless_none(faults).map(|()| table)
 }
 
-fn add(table: &mut ScoreTable, file: &Path, item: &Value, band: &str) -> Result<(), ScoreFault> {
+fn add(table: &mut ScoreTable, file: &str, item: &Value, band: &str) -> Result<(), ScoreFault> {
     let index = index(item).ok_or(ScoreFault::NoIndex)?;
     let no_asset = || ScoreFault::NoAsset(band.to_owned());
     let asset = item.get("assets").and_then(Value::as_object).and_then(|all| raster(all, band)).ok_or_else(no_asset)?;
     let text = |field: &str| asset.get(field).and_then(Value::as_str);
-    let href = Base::of_file(&file.to_string_lossy()).resolve(text("href").ok_or_else(no_asset)?);
+    let href = Base::of_file(file).resolve(text("href").ok_or_else(no_asset)?);
     let property = |name: &str| Some((name.to_owned(), item.get("properties")?.get(name)?.clone()));
     let score = ScoreRef {
         href: href.clone(),

@@ -1,61 +1,111 @@
-//! Finding every item of a catalogue on disk, in whatever form it has, each file once.
+//! Finding every item of a catalogue in files, here or on web servers, in whatever form it has, each file once.
 
 use std::collections::HashSet;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use futures_util::{StreamExt, stream};
 use mosaic::href::{Base, is_local, unsigned};
-use proto::allow::Allow;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use web::Ask;
 
+use super::archives::Archives;
 use super::fault::Fault;
+use super::source::Visit;
 
-/// What is done with an item: the file that it stands in, the item, and where faults go.
-type Visit<'a> = dyn FnMut(&Path, &Value, &mut Vec<Fault>) + 'a;
+/// Files of web servers that are read at once.
+const AT_ONCE: usize = 16;
 
-/// Calls `visit` for every item that a file holds or leads to, in the order of the files' own lists.
-pub(super) fn each_item(
-    path: &Path,
-    allow: &Allow,
-    faults: &mut Vec<Fault>,
-    mut visit: impl FnMut(&Path, &Value, &mut Vec<Fault>),
-) {
-    let first = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+/// Calls `visit` for every item that a file holds or leads to: a path, or a URL. The file itself is the caller's to
+/// allow where it is a path; what it links to is asked for. In the order of the files' own lists, nearly so on web
+/// servers, of which several files are read at once.
+pub(super) async fn each_item(at: &str, archives: &Archives, faults: &mut Vec<Fault>, visit: &mut Visit<'_>) {
+    let first = if is_local(at) {
+        let path = Path::new(at.strip_prefix("file://").unwrap_or(at));
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+    } else {
+        at.to_owned()
+    };
     let mut seen = HashSet::new();
     let mut to_read = vec![first];
-    while let Some(file) = to_read.pop() {
-        // Links may lead in a circle, through symbolic links too.
-        if !seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())) {
-            continue;
+    loop {
+        let files = next(&mut to_read, &mut seen);
+        if files.is_empty() {
+            return;
         }
-        match read(&file).and_then(|bytes| visit_file(&file, &bytes, faults, &mut visit)) {
-            // The last pushed is read first.
-            Ok(links) => to_read.extend(admitted(links, allow, faults).into_iter().rev()),
-            Err(fault) => faults.push(fault),
+        let mut read = stream::iter(files).map(|file| read(file, archives)).buffered(AT_ONCE);
+        let mut further = Vec::new();
+        while let Some((file, bytes)) = read.next().await {
+            match bytes.and_then(|bytes| visit_file(&file, &bytes, faults, visit)) {
+                Ok(links) => further.extend(admitted(links, archives, faults)),
+                Err(fault) => faults.push(fault),
+            }
         }
+        // The last pushed is read first.
+        to_read.extend(further.into_iter().rev());
     }
 }
 
+/// The files to read next: one of this machine, or as many of web servers as lie on top.
+fn next(to_read: &mut Vec<String>, seen: &mut HashSet<String>) -> Vec<String> {
+    let mut files: Vec<String> = Vec::new();
+    while files.len() < AT_ONCE {
+        let Some(file) = to_read.pop_if(|file| files.first().is_none_or(|_| !is_local(file))) else { break };
+        // Links may lead in a circle, through symbolic links too.
+        if seen.insert(itself(&file)) {
+            let is_alone = is_local(&file);
+            files.push(file);
+            if is_alone {
+                break;
+            }
+        }
+    }
+    files
+}
+
+/// What a file is called in truth.
+fn itself(file: &str) -> String {
+    let real = if is_local(file) { Path::new(file).canonicalize().ok() } else { None };
+    real.map_or_else(|| unsigned(file).into_owned(), |path| path.to_string_lossy().into_owned())
+}
+
 /// Those of the files that may be read, as they are found once their links are resolved.
-fn admitted(files: Vec<PathBuf>, allow: &Allow, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
+fn admitted(files: Vec<String>, archives: &Archives, faults: &mut Vec<Fault>) -> Vec<String> {
     let mut admitted = Vec::with_capacity(files.len());
     for file in files {
-        match allow.admit(&file.to_string_lossy()) {
-            Ok(file) => admitted.push(PathBuf::from(file)),
+        match archives.allow().admit(&file) {
+            Ok(file) => admitted.push(file),
             Err(refused) => faults.push(Fault::NotAllowed(refused)),
         }
     }
     admitted
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+async fn read(file: String, archives: &Archives) -> (String, Result<Vec<u8>, Fault>) {
+    let bytes = if is_local(&file) { read_local(Path::new(&file)) } else { read_remote(&file, archives).await };
+    (file, bytes)
+}
+
+fn read_local(path: &Path) -> Result<Vec<u8>, Fault> {
     std::fs::read(path).map_err(|source| match source.kind() {
         ErrorKind::NotFound => Fault::Missing(path.to_owned()),
         _ => Fault::Io { path: path.to_owned(), source },
     })
+}
+
+/// A file of a web server; one that breaks off is none.
+async fn read_remote(url: &str, archives: &Archives) -> Result<Vec<u8>, Fault> {
+    if !url.starts_with("http") {
+        return Err(Fault::NotWeb(url.to_owned()));
+    }
+    let whole = |answer: &web::Answer| match serde_json::from_slice::<&RawValue>(&answer.body) {
+        Err(error) if error.is_eof() => Err(format!("not JSON: {error}")),
+        _ => Ok(answer.body.clone()),
+    };
+    archives.web()?.read(&Ask::get(url), whole).await.map_err(Fault::Web)
 }
 
 /// What a file says of itself. Its items are left as text: those of a continent, parsed, would not fit into memory.
@@ -72,25 +122,20 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn of(path: &Path, bytes: &'a [u8]) -> Result<Self, Fault> {
+    fn of(file: &str, bytes: &'a [u8]) -> Result<Self, Fault> {
         serde_json::from_slice(bytes).map_err(|_| match serde_json::from_slice::<Value>(bytes) {
-            Ok(_) => Fault::NotStac { path: path.to_owned(), found: "none".to_owned() },
-            Err(source) => Fault::Json { path: path.to_owned(), source },
+            Ok(_) => Fault::NotStac { file: file.to_owned(), found: "none".to_owned() },
+            Err(source) => Fault::Json { file: file.to_owned(), source },
         })
     }
 }
 
 /// Items that are parsed at once.
-const AT_ONCE: usize = 1024;
+const PARSED: usize = 1024;
 
 /// Visits the file's own items, and gives the files that it links to.
-fn visit_file(
-    file: &Path,
-    bytes: &[u8],
-    faults: &mut Vec<Fault>,
-    visit: &mut Visit<'_>,
-) -> Result<Vec<PathBuf>, Fault> {
-    let json = |source| Fault::Json { path: file.to_owned(), source };
+fn visit_file(file: &str, bytes: &[u8], faults: &mut Vec<Fault>, visit: &mut Visit<'_>) -> Result<Vec<String>, Fault> {
+    let json = |source| Fault::Json { file: file.to_owned(), source };
     let head = Head::of(file, bytes)?;
     match kind(&head) {
         // An item's own links lead elsewhere: to its collection, to what it was made from.
@@ -99,7 +144,7 @@ fn visit_file(
             return Ok(Vec::new());
         }
         Kind::Items(items) => {
-            for some in items.chunks(AT_ONCE) {
+            for some in items.chunks(PARSED) {
                 let parsed: Vec<_> = some.par_iter().map(|item| serde_json::from_str::<Value>(item.get())).collect();
                 for item in parsed {
                     visit(file, &item.map_err(json)?, faults);
@@ -107,7 +152,7 @@ fn visit_file(
             }
         }
         Kind::Catalogue => {}
-        Kind::Other(found) => return Err(Fault::NotStac { path: file.to_owned(), found }),
+        Kind::Other(found) => return Err(Fault::NotStac { file: file.to_owned(), found }),
     }
     Ok(linked_files(file, &head.links, faults))
 }
@@ -134,20 +179,27 @@ fn kind<'a>(head: &Head<'a>) -> Kind<'a> {
     }
 }
 
-/// The files of `item` and `child` links, and of the next page of a search that was saved with its pages.
-fn linked_files(file: &Path, links: &Value, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
-    let base = Base::of_file(&file.to_string_lossy());
+/// The files of `item` and `child` links, and of the next page of a search.
+fn linked_files(file: &str, links: &Value, faults: &mut Vec<Fault>) -> Vec<String> {
+    let base = Base::of_file(file);
     let mut files = Vec::new();
     for link in links.as_array().into_iter().flatten() {
         let field = |name: &str| link.get(name).and_then(Value::as_str);
         let (Some(rel), Some(href)) = (field("rel"), field("href")) else { continue };
         let href = base.resolve(href);
-        match (rel, is_local(&href)) {
-            ("item" | "items" | "child" | "next", true) => files.push(PathBuf::from(href)),
-            ("item" | "child", false) => faults.push(Fault::Remote { file: file.to_owned(), href }),
-            ("next", false) => {
-                tracing::warn!(file = %file.display(), href = &*unsigned(&href), "a further page is not read");
+        let elsewhere = is_local(&href) != is_local(file);
+        match rel {
+            // What another machine calls a file of its own is none of this one's.
+            "item" | "items" | "child" | "next" if elsewhere && is_local(&href) => {
+                faults.push(Fault::Local { file: file.to_owned(), href });
             }
+            // What was saved with its first page alone is taken for what it is.
+            "next" if elsewhere => {
+                tracing::warn!(file, href = &*unsigned(&href), "a further page is not read");
+            }
+            // The items of a collection behind an API are searched, and not read page by page.
+            "items" if elsewhere => {}
+            "item" | "items" | "child" | "next" => files.push(href),
             _ => {}
         }
     }

@@ -7,15 +7,14 @@ mod files;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use mosaic::aoi::Aoi;
 use mosaic::ids::{Key, TileId};
-use mosaic::link::{LinkOptions, Linkage, LinkedScene, ScoreTable, ScoreTemplate, link};
+use mosaic::link::{LinkOptions, Linkage, LinkedScene, link};
 use mosaic::plan::{self, Inputs, Plan, PlanError, SceneInput, TileShard};
 use mosaic::projection::{Projection, utm_of_epsg};
-use mosaic::request::{AoiSource, Crs, Request, SceneSource, ScoreSource};
+use mosaic::request::{AoiSource, Crs, Request};
 use mosaic::scene::{Scene, unique};
 use mosaic::select::Selection;
 use mosaic::survey::Survey;
@@ -25,7 +24,7 @@ pub use error::PrepareError;
 pub(crate) use files::plain;
 pub use show::{LinkLine, PlanSummary, TileSummary, link_lines};
 
-use crate::catalogue::{read_catalogue, scores_from_items, scores_from_template};
+use crate::catalogue::{self, Archives, Wanted};
 
 /// A request with everything that was found out for it.
 #[derive(Clone)]
@@ -53,15 +52,19 @@ pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, 
     PrepareError::unless_none(faults)?;
     let aoi = read_aoi(&request.aoi)?;
     let tiles = aoi.only_tiles().map_or_else(|| aoi.tiles(), <[TileId]>::to_vec);
-    let scenes = select(request, &tiles, allow)?;
+    let archives = Archives::behind(allow.clone());
+    let wanted = Wanted { tiles: tiles.clone(), start: request.period.start, end: request.period.end };
+    let scenes = select(request, &wanted, &archives)?;
     check_bands(request, &scenes)?;
-    let scores = scores(request, &scenes, allow)?;
+    let scores = &request.scores;
+    let listed = catalogue::scores(&scores.source, scores.band, &wanted, &scenes, &archives);
+    let listed = listed.map_err(|e| PrepareError::catalogue(scores.source.field(), &e))?;
     let options = LinkOptions {
         bands: request.bands.clone(),
         max_no_context_fraction: (request.scores.max_no_context_fraction < 1.0)
             .then_some(request.scores.max_no_context_fraction),
     };
-    let linkage = link(scenes, &scores, &options);
+    let linkage = link(scenes, &listed, &options);
     Ok((aoi, tiles, linkage))
 }
 
@@ -177,11 +180,9 @@ fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {
 }
 
 /// The catalogue's scenes that the request asks for.
-fn select(request: &Request, tiles: &[TileId], allow: &Allow) -> Result<Vec<Scene>, PrepareError> {
-    let SceneSource::Items(path) = &request.scenes else {
-        return Err(PrepareError::one("`scenes`: remote archives are not read yet: use `items`".into()));
-    };
-    let listed = read_catalogue(Path::new(path), allow).map_err(|e| PrepareError::catalogue("scenes.items", &e))?;
+fn select(request: &Request, wanted: &Wanted, archives: &Archives) -> Result<Vec<Scene>, PrepareError> {
+    let listed = catalogue::scenes(&request.scenes, wanted, archives);
+    let listed = listed.map_err(|e| PrepareError::catalogue(request.scenes.field(), &e))?;
     let selection = Selection {
         start: request.period.start,
         end: request.period.end,
@@ -189,7 +190,7 @@ fn select(request: &Request, tiles: &[TileId], allow: &Allow) -> Result<Vec<Scen
         cloud_cover_max: request.filter.cloud_cover_max,
         platforms: request.filter.platforms.clone(),
         orbits: request.filter.orbits.clone(),
-        tiles: tiles.iter().copied().collect(),
+        tiles: wanted.tiles.iter().copied().collect(),
     };
     Ok(unique(listed).into_iter().filter(|scene| selection.admits(scene)).collect())
 }
@@ -200,19 +201,6 @@ fn check_bands(request: &Request, scenes: &[Scene]) -> Result<(), PrepareError> 
     let list = had.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let line = |band| format!("`bands`: no scene of the catalogue has {band}: it has {list}");
     PrepareError::unless_none(lacking.map(line).collect())
-}
-
-fn scores(request: &Request, scenes: &[Scene], allow: &Allow) -> Result<ScoreTable, PrepareError> {
-    match &request.scores.source {
-        ScoreSource::Template(text) => {
-            let template =
-                ScoreTemplate::parse(text).map_err(|e| PrepareError::one(format!("`scores.template`: {e}")))?;
-            scores_from_template(&template, scenes, allow).map_err(|e| PrepareError::catalogue("scores.template", &e))
-        }
-        ScoreSource::Items(path) => scores_from_items(Path::new(path), request.scores.band.name(), allow)
-            .map_err(|e| PrepareError::catalogue("scores.items", &e)),
-        _ => Err(PrepareError::one("`scores`: remote archives are not read yet: use `template` or `items`".into())),
-    }
 }
 
 /// The resolution that composites are made at, metres: the request's for `native`, else the finest of the requested

@@ -8,7 +8,7 @@ mod sources;
 mod validate;
 
 pub use parse::{ParseError, parse, schema};
-pub use sources::{AoiSource, SceneSource, ScoreBand, ScoreSource, StacApi};
+pub use sources::{AoiSource, Preset, SceneSource, ScoreBand, ScoreSource, StacApi};
 pub use validate::Fault;
 
 use schemars::JsonSchema;

@@ -105,8 +105,35 @@ pub enum SceneSource {
     Stac(StacApi),
     /// An Earth Engine image collection.
     EarthEngine(String),
-    /// A well-known archive: earth-search, planetary-computer, cdse or earth-engine.
-    Preset(String),
+    /// A well-known archive.
+    Preset(Preset),
+}
+
+/// A well-known archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Element 84's Earth Search: Sentinel-2 as COGs on AWS.
+    EarthSearch,
+    /// Microsoft's Planetary Computer.
+    PlanetaryComputer,
+    /// The Copernicus Data Space Ecosystem: ESA's own JPEG 2000.
+    Cdse,
+    /// Google Earth Engine, harmonised.
+    EarthEngine,
+}
+
+impl SceneSource {
+    /// The field of a request that names it.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Items(_) => "scenes.items",
+            Self::Stac(_) => "scenes.stac",
+            Self::EarthEngine(_) => "scenes.earth_engine",
+            Self::Preset(_) => "scenes.preset",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -115,7 +142,7 @@ struct SceneFields {
     items: Option<String>,
     stac: Option<StacApi>,
     earth_engine: Option<String>,
-    preset: Option<String>,
+    preset: Option<Preset>,
 }
 
 impl TryFrom<SceneFields> for SceneSource {
@@ -144,6 +171,19 @@ pub enum ScoreSource {
     Stac(StacApi),
     /// An Earth Engine image collection.
     EarthEngine(String),
+}
+
+impl ScoreSource {
+    /// The field of a request that names it.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Template(_) => "scores.template",
+            Self::Items(_) => "scores.items",
+            Self::Stac(_) => "scores.stac",
+            Self::EarthEngine(_) => "scores.earth_engine",
+        }
+    }
 }
 
 /// The fields of `scores`, any of the sources.

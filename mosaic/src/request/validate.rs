@@ -114,12 +114,10 @@ impl Request {
     }
 
     fn check_sources(&self, faults: &mut Faults) {
-        const REMOTE: &str = "remote archives are not read yet: use `items`, a file or a catalogue on disk";
-        if let SceneSource::Items(path) = &self.scenes {
-            faults.check(!path.is_empty(), "scenes.items", || "empty: name a file".into());
-            faults.check(!is_remote(path), "scenes.items", || REMOTE.into());
-        } else {
-            faults.check(false, "scenes", || REMOTE.into());
+        const REMOTE: &str = "remote archives are not read yet: use `items`";
+        match &self.scenes {
+            SceneSource::Items(at) => check_items(faults, "scenes.items", at),
+            _ => faults.check(false, self.scenes.field(), || REMOTE.into()),
         }
         match &self.scores.source {
             ScoreSource::Template(path) => {
@@ -130,8 +128,8 @@ impl Request {
                     faults.check(false, "scores.template", || error.to_string());
                 }
             }
-            ScoreSource::Items(path) => faults.check(!is_remote(path), "scores.items", || REMOTE.into()),
-            _ => faults.check(false, "scores", || "remote archives are not read yet: use `template` or `items`".into()),
+            ScoreSource::Items(at) => check_items(faults, "scores.items", at),
+            _ => faults.check(false, self.scores.source.field(), || REMOTE.into()),
         }
         let threshold = self.scores.threshold;
         faults.check((0.0..=1.0).contains(&threshold), "scores.threshold", || format!("{threshold} is outside 0..1"));
@@ -171,6 +169,19 @@ impl Request {
         let ok = (16..=100_000).contains(&side);
         faults.check(ok, "grid.tile_pixels", || format!("{side} is outside 16..100000"));
     }
+}
+
+/// A catalogue is a file, or comes from a web server.
+fn check_items(faults: &mut Faults, field: &'static str, at: &str) {
+    faults.check(!at.is_empty(), field, || "empty: name a file".into());
+    faults.check(!is_remote(at) || is_web(at), field, || {
+        "catalogues are read from files and by https: write a path or an https URL".into()
+    });
+}
+
+/// Whether a path is the URL of a web server.
+fn is_web(path: &str) -> bool {
+    ["https://", "http://"].iter().any(|scheme| path.starts_with(scheme))
 }
 
 /// Whether a path is a URL, `s3://bucket/key`.

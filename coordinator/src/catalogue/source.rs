@@ -1,0 +1,71 @@
+//! Where items come from: one arm, and one file, for each kind of source.
+//!
+//! ```text
+//! request ─► source ─┬─► walk           files, and static catalogues on web servers
+//!                    └─► ...            every item, with the place that its hrefs are relative to, to one visitor
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+use mosaic::ids::TileId;
+use mosaic::request::SceneSource;
+use serde_json::Value;
+
+use super::archives::Archives;
+use super::fault::Fault;
+use super::walk;
+
+/// What is done with an item: the file or URL that its hrefs are relative to, the item, and where faults go.
+pub(super) type Visit<'a> = dyn FnMut(&str, &Value, &mut Vec<Fault>) + Send + 'a;
+
+/// What is wanted of a source that can be asked. What it gives besides is left out by whoever reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// The tiles of the area, in order.
+    pub tiles: Vec<TileId>,
+    /// First instant of the period.
+    pub start: Timestamp,
+    /// First instant after the period.
+    pub end: Timestamp,
+}
+
+impl Wanted {
+    /// The period as catalogues are asked for it: what they take for the time of a scene is off by up to an hour.
+    #[must_use]
+    pub fn searched(&self) -> (Timestamp, Timestamp) {
+        let hour = SignedDuration::from_hours(1);
+        let start = self.start.checked_sub(hour).unwrap_or(self.start);
+        (start, self.end.checked_add(hour).unwrap_or(self.end))
+    }
+}
+
+/// A source of items.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Source {
+    /// An ItemCollection or static catalogue: path or URL.
+    Items(String),
+}
+
+impl Source {
+    /// The source of a request's scenes.
+    pub fn of_scenes(source: &SceneSource) -> Result<Self, Fault> {
+        match source {
+            SceneSource::Items(at) => Ok(Self::Items(at.clone())),
+            SceneSource::Stac(_) | SceneSource::Preset(_) | SceneSource::EarthEngine(_) => Err(Fault::NotYet),
+        }
+    }
+
+    /// Calls `visit` for every item; a source that can be asked is asked for what is wanted.
+    pub async fn each_item(
+        &self,
+        wanted: &Wanted,
+        archives: &Archives,
+        faults: &mut Vec<Fault>,
+        visit: &mut Visit<'_>,
+    ) {
+        // Files cannot be asked for less than they hold.
+        let Wanted { .. } = wanted;
+        match self {
+            Self::Items(at) => walk::each_item(at, archives, faults, visit).await,
+        }
+    }
+}

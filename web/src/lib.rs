@@ -1,0 +1,197 @@
+//! Asking web servers: archives' catalogues, their tokens, their pixels by the piece.
+//!
+//! ```text
+//! ask ─► allowed? ─► send ─► redirect? ─► allowed? ─► ...
+//!                     │
+//!                     ├─► answer ─► can it be read? ─► what was asked for
+//!                     │                  └── no ──┐
+//!                     ├─► busy, broken, away ─────┴─► wait (jitter, Retry-After), try again, while patience lasts
+//!                     └─► refused ─► error
+//! ```
+//!
+//! What an answer is to hold is checked within a try: one that was cut short is asked for again, and never taken for
+//! the truth. Nothing is followed, and nothing asked, that the operator does not allow.
+
+mod ask;
+mod error;
+mod patience;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use mosaic::href::unsigned;
+use proto::allow::Allow;
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, USER_AGENT};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Response, StatusCode, Url};
+
+pub use ask::{Answer, Ask};
+pub use error::WebError;
+use error::{Failed, is_passing, plain};
+pub use patience::Patience;
+
+/// Redirects that are followed.
+const HOPS: usize = 5;
+/// An answer of more bytes is none that is asked for here.
+const MOST: usize = 1 << 30;
+/// Headers that are for the host alone that they were meant for.
+const SECRET: [&str; 3] = ["authorization", "ocp-apim-subscription-key", "x-api-key"];
+
+/// Whoever asks: connections that are kept, what is allowed, patience. A copy shares them, and the counts.
+#[derive(Clone, Debug)]
+pub struct Web {
+    client: Client,
+    allow: Allow,
+    patience: Patience,
+    counts: Arc<Counts>,
+}
+
+/// How often was asked.
+#[derive(Debug, Default)]
+pub struct Counts {
+    asked: AtomicU64,
+    again: AtomicU64,
+}
+
+impl Counts {
+    /// Requests that were sent, redirects and repetitions too.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Of these, those that repeat one that failed.
+    #[must_use]
+    pub fn again(&self) -> u64 {
+        self.again.load(Ordering::Relaxed)
+    }
+}
+
+impl Web {
+    /// One that asks only what is allowed.
+    ///
+    /// # Errors
+    /// Where this machine's certificates cannot be read.
+    pub fn new(allow: Allow, patience: Patience) -> Result<Self, WebError> {
+        let client =
+            Client::builder().redirect(Policy::none()).connect_timeout(patience.connect).timeout(patience.once);
+        let client = client.build().map_err(|e| WebError::Setup(plain(&e)))?;
+        Ok(Self { client, allow, patience, counts: Arc::default() })
+    }
+
+    /// How often was asked, by this one and its copies.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Asks for JSON.
+    ///
+    /// # Errors
+    /// [`WebError`]; an answer that is no JSON is asked for again.
+    pub async fn json(&self, ask: &Ask) -> Result<serde_json::Value, WebError> {
+        self.read(ask, |answer| serde_json::from_slice(&answer.body).map_err(|e| format!("not JSON: {e}"))).await
+    }
+
+    /// Asks, and reads the answer; one that cannot be read is asked for again.
+    ///
+    /// # Errors
+    /// [`WebError`]: refused at once, away or unreadable for as long as patience lasts.
+    pub async fn read<T>(&self, ask: &Ask, read: impl Fn(&Answer) -> Result<T, String>) -> Result<T, WebError> {
+        let began = Instant::now();
+        let mut tries = 0;
+        loop {
+            let failed = match self.once(ask).await {
+                Ok(answer) => match read(&answer) {
+                    Ok(found) => return Ok(found),
+                    Err(why) => Failed::Spoilt(why),
+                },
+                Err(failed) => failed,
+            };
+            tries += 1;
+            let Some(wait) = self.patience.wait(&failed, tries, began.elapsed()) else {
+                return Err(failed.told(&ask.url, tries));
+            };
+            tracing::debug!(url = &*unsigned(&ask.url), ?failed, ?wait, "asked again");
+            tokio::time::sleep(wait).await;
+            self.counts.again.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// One try, redirects followed.
+    async fn once(&self, ask: &Ask) -> Result<Answer, Failed> {
+        let mut url = Url::parse(&ask.url).map_err(|e| Failed::Bad(e.to_string()))?;
+        let (mut method, mut headers) = (ask.method.clone(), ask.headers.clone());
+        for _ in 0..=HOPS {
+            self.allow.admit(url.as_str()).map_err(Failed::NotAllowed)?;
+            let response = self.send(&method, &url, &headers, ask).await?;
+            let Some(next) = next(&url, &response)? else { return answer(response).await };
+            // 303 alone says that what was posted is not to be posted again.
+            if response.status() == StatusCode::SEE_OTHER {
+                method = Method::GET;
+            }
+            if next.origin() != url.origin() {
+                SECRET.iter().for_each(|name| drop(headers.remove(*name)));
+            }
+            url = next;
+        }
+        Err(Failed::Bad("it redirects again and again".to_owned()))
+    }
+
+    async fn send(&self, method: &Method, url: &Url, headers: &HeaderMap, ask: &Ask) -> Result<Response, Failed> {
+        self.counts.asked.fetch_add(1, Ordering::Relaxed);
+        let mut request = self.client.request(method.clone(), url.clone()).headers(headers.clone());
+        request = request.header(USER_AGENT, concat!("clearmosaic/", env!("CARGO_PKG_VERSION")));
+        if let Some(body) = ask.body.as_ref().filter(|_| *method != Method::GET) {
+            request = request.body(body.clone());
+        }
+        request.send().await.map_err(|error| Failed::of(&error))
+    }
+}
+
+/// Where an answer sends whoever asked, if it does.
+fn next(url: &Url, response: &Response) -> Result<Option<Url>, Failed> {
+    if !response.status().is_redirection() || response.status() == StatusCode::NOT_MODIFIED {
+        return Ok(None);
+    }
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let next = location.and_then(|location| url.join(location).ok());
+    next.map(Some).ok_or_else(|| Failed::Bad("it redirects to nowhere".to_owned()))
+}
+
+async fn answer(mut response: Response) -> Result<Answer, Failed> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let url = response.url().to_string();
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| Failed::of(&error))? {
+        if body.len() + piece.len() > MOST {
+            return Err(Failed::Bad(format!("its answer has more than {} MiB", MOST >> 20)));
+        }
+        body.extend_from_slice(&piece);
+    }
+    let answer = Answer { url, status, headers, body };
+    match status {
+        status if status.is_success() => Ok(answer),
+        status if is_passing(status) => Err(Failed::Busy { status, after: answer.retry_after(), why: answer.said() }),
+        status => Err(Failed::Refused { status, why: answer.said() }),
+    }
+}
+
+/// The header that bears a token.
+#[must_use]
+pub fn bearer(token: &str) -> (reqwest::header::HeaderName, String) {
+    (AUTHORIZATION, format!("Bearer {token}"))
+}
+
+/// The innermost cause of an error.
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost
+}
