@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use proto::coordinators::{Access, Coordinators, is_away};
 use proto::wire::job_service_client::JobServiceClient;
-use proto::wire::report_task_request::Outcome;
 use proto::wire::submit_job_request::Piece;
+use proto::wire::task_report::Outcome;
 use proto::wire::work_service_client::WorkServiceClient;
-use proto::wire::{GetJobRequest, LeaseTasksRequest, ReportTaskRequest, SubmitHeader, SubmitJobRequest, TaskDone};
+use proto::wire::{
+    GetJobRequest, LeaseTasksRequest, ReportTasksRequest, SubmitHeader, SubmitJobRequest, TaskDone, TaskReport,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::transport::Uri;
@@ -99,29 +101,22 @@ impl Worker {
             }
             for lease in leases {
                 tokio::time::sleep(self.work).await;
-                self.report(ReportTaskRequest {
-                    worker_id: self.id.clone(),
-                    lease: lease.r#ref,
-                    outcome: Some(Outcome::Done(TaskDone {
-                        bytes_read: 1 << 20,
-                        bytes_written: 1 << 20,
-                        ..TaskDone::default()
-                    })),
-                })
-                .await;
+                let done = TaskDone { bytes_read: 1 << 20, bytes_written: 1 << 20, ..TaskDone::default() };
+                self.report(TaskReport { lease: lease.r#ref, outcome: Some(Outcome::Done(done)) }).await;
             }
         }
     }
 
-    async fn report(&self, request: ReportTaskRequest) {
+    async fn report(&self, report: TaskReport) {
+        let request = ReportTasksRequest { worker_id: self.id.clone(), reports: vec![report] };
         let since = Instant::now();
         let mut client = WorkServiceClient::new(self.coordinators.current());
-        match client.report_task(request).await {
-            Ok(_) => self.see(|seen| {
+        match client.report_tasks(request).await {
+            Ok(answer) if answer.get_ref().refused.is_empty() => self.see(|seen| {
                 seen.done += 1;
                 seen.reports.push(since.elapsed().as_secs_f64());
             }),
-            Err(_) => self.see(|seen| seen.refused += 1),
+            _ => self.see(|seen| seen.refused += 1),
         }
     }
 }

@@ -49,14 +49,15 @@ impl Cluster {
             }
         });
         // One for all: what one worker has learnt of a file or of a plan, the others need not ask again.
-        let executor = Arc::new(Executor::new(store, memory, worker::pool(workers)?).behind(door));
+        let executor = Arc::new(Executor::new(store, Arc::clone(&memory), worker::pool(workers)?).behind(door));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
         let metrics = Arc::new(Metrics::default());
         for number in 0..workers {
             let coordinators = cluster.coordinators().await?;
             let executor = Arc::clone(&executor);
             let worker_id = format!("worker-{number}");
-            let settings = agent::Settings { worker_id, slots: 1, metrics: Arc::clone(&metrics) };
+            let (memory, metrics) = (Arc::clone(&memory), Arc::clone(&metrics));
+            let settings = agent::Settings { worker_id, slots: 1, memory, metrics };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {
                 let executors = |_: &str, _| Ok(Arc::clone(&executor));

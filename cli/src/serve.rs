@@ -99,10 +99,12 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
         let mut registry = metrics::registry();
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
         metrics::serve(args.metrics, registry).await?;
-        let settings = agent::Settings { worker_id: process_id(), slots, metrics: counted };
+        let memory = Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots);
+        let settings =
+            agent::Settings { worker_id: process_id(), slots, memory: Arc::clone(&memory), metrics: counted };
         let stopped = stop_when_told();
         let executors = Executors {
-            memory: Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots),
+            memory,
             pool: ::worker::pool(slots)?,
             access: args.access.access(),
             opened: Mutex::default(),

@@ -18,5 +18,7 @@ pub const CALLS: u32 = 2048;
 pub const NAME: usize = 256;
 /// Tasks that a worker may ask for at once.
 pub const SLOTS: u32 = 1024;
+/// Tasks that are handed out in one answer: a worker with more slots asks again.
+pub const GRANTS: usize = 64;
 /// Leases that a worker may name at once.
 pub const LEASES: usize = 4096;

@@ -264,7 +264,17 @@ impl TryFrom<wire::TaskSpec> for TaskSpec {
     }
 }
 
-impl From<Outcome> for wire::report_task_request::Outcome {
+impl TryFrom<wire::TaskReport> for (LeaseRef, Outcome) {
+    type Error = WireError;
+
+    fn try_from(report: wire::TaskReport) -> Result<Self, WireError> {
+        let missing = |field| WireError::new("TaskReport", format!("no `{field}` that this version knows"));
+        let lease = report.lease.ok_or_else(|| missing("lease"))?.into();
+        Ok((lease, report.outcome.ok_or_else(|| missing("outcome"))?.try_into()?))
+    }
+}
+
+impl From<Outcome> for wire::task_report::Outcome {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done(done) => Self::Done(done.into()),
@@ -281,11 +291,11 @@ impl From<Outcome> for wire::report_task_request::Outcome {
     }
 }
 
-impl TryFrom<wire::report_task_request::Outcome> for Outcome {
+impl TryFrom<wire::task_report::Outcome> for Outcome {
     type Error = WireError;
 
-    fn try_from(outcome: wire::report_task_request::Outcome) -> Result<Self, WireError> {
-        use wire::report_task_request::Outcome as O;
+    fn try_from(outcome: wire::task_report::Outcome) -> Result<Self, WireError> {
+        use wire::task_report::Outcome as O;
         Ok(match outcome {
             O::Done(done) => Self::Done(done.into()),
             O::Failed(f) => Self::Failed(Failure {

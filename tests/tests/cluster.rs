@@ -43,7 +43,8 @@ fn wait_for_artifacts(world: &World, count: usize) {
 fn submitted_watched_and_asked_for() {
     let (world, request) = world();
     let coordinator = Coordinator::start(&world.path("store"));
-    let _workers = [coordinator.worker(&["--slots", "1"]), coordinator.worker(&["--slots", "2"])];
+    // The second has more slots than memory for them: what does not fit it hands back.
+    let _workers = [coordinator.worker(&["--slots", "1"]), coordinator.worker(&["--slots", "8", "--memory", "192MiB"])];
     let report = watched(&coordinator, &request).complete();
     assert_eq!(report["tasks"]["failed"], 0);
     same_as_whole("two workers", &world);

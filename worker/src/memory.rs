@@ -1,19 +1,44 @@
 //! The process's memory budget, shared by its slots.
 //!
 //! A task reserves what it will hold before it takes any of it: at least what it cannot do without, at most what would
-//! spare it work. Where not even the least is free it waits for the others, so that more workers than memory allows
-//! run in turns rather than run out.
+//! spare it work. Where not even the least is free it is handed back: another worker may have room. And a worker asks for
+//! no more tasks than there is room for, as far as the last ones tell.
+//!
+//! ```text
+//! room (waits) ─► tasks are leased ─► begin ─► reserve ─┬─► reservation, until it is dropped
+//!   ▲                                                  └─► no room: handed back
+//!   └── something is given back
+//! ```
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 /// A budget in bytes.
 #[derive(Debug)]
 pub struct Memory {
     total: usize,
-    slots: usize,
-    free: Mutex<usize>,
-    returned: Condvar,
+    /// A slot's fair share.
+    share: usize,
+    state: Mutex<State>,
+    returned: Notify,
 }
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    /// Tasks that have begun, and those of them that have reserved what they need.
+    begun: usize,
+    reserved: usize,
+    /// What the last one needed at least.
+    need: usize,
+    /// Somebody found no room, and nothing was given back since.
+    is_full: bool,
+}
+
+/// A task that has begun, until it is dropped.
+#[derive(Debug)]
+pub struct Begun(Arc<Memory>);
 
 /// Bytes that are a task's until it is dropped.
 #[derive(Debug)]
@@ -22,30 +47,78 @@ pub struct Reservation {
     bytes: usize,
 }
 
+/// There is less than the least that a task needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it needs {least} bytes of memory, and {free} are free")]
+pub struct NoRoom {
+    least: usize,
+    free: usize,
+}
+
 impl Memory {
     /// A budget of `total` bytes for `slots` tasks at once.
     #[must_use]
     pub fn new(total: usize, slots: usize) -> Arc<Self> {
-        Arc::new(Self { total, slots: slots.max(1), free: Mutex::new(total), returned: Condvar::new() })
+        let share = total / slots.max(1);
+        let state = State { free: total, begun: 0, reserved: 0, need: 0, is_full: false };
+        Arc::new(Self { total, share: share.max(1), state: Mutex::new(state), returned: Notify::new() })
     }
 
-    fn free(&self) -> MutexGuard<'_, usize> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `least` bytes are free and takes them, or more: up to `most`, but no more than the slot's fair share.
-    /// A task that needs more than the whole budget gets the whole budget.
-    #[must_use]
-    pub fn reserve(self: &Arc<Self>, least: usize, most: usize) -> Reservation {
+    /// Takes at least `least` bytes, or more: up to `most`, but no more than the slot's fair share. A task that needs more
+    /// than the whole budget gets the whole budget.
+    ///
+    /// # Errors
+    /// Where others hold too much.
+    pub fn reserve(self: &Arc<Self>, least: usize, most: usize) -> Result<Reservation, NoRoom> {
         let least = least.min(self.total);
-        let wanted = most.min(self.total / self.slots).max(least);
-        let mut free = self.free();
-        while *free < least {
-            free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner);
+        let wanted = most.min(self.share).max(least);
+        let mut state = self.state();
+        if state.free < least {
+            state.is_full = true;
+            return Err(NoRoom { least, free: state.free });
         }
-        let bytes = wanted.min(*free);
-        *free -= bytes;
-        Reservation { memory: Arc::clone(self), bytes }
+        let bytes = wanted.min(state.free);
+        state.free -= bytes;
+        state.reserved += 1;
+        state.need = least;
+        Ok(Reservation { memory: Arc::clone(self), bytes })
+    }
+
+    /// A task begins: it will reserve what it needs.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>) -> Begun {
+        self.state().begun += 1;
+        Begun(Arc::clone(self))
+    }
+
+    /// Waits until there is room for a task: for how many there is, at most so many.
+    pub async fn room(&self, most: usize) -> usize {
+        loop {
+            let mut returned = std::pin::pin!(self.returned.notified());
+            // What is given back from now on is not missed.
+            returned.as_mut().enable();
+            let room = self.room_now();
+            if room > 0 {
+                return room.min(most);
+            }
+            returned.await;
+        }
+    }
+
+    /// For how many tasks like the last one there is room, beside those that have begun. Whoever is alone may try.
+    fn room_now(&self) -> usize {
+        let state = self.state();
+        let need = self.share.max(state.need);
+        let room = (state.free / need).saturating_sub(state.begun.saturating_sub(state.reserved));
+        match (state.begun, state.is_full) {
+            (0, _) => room.max(1),
+            (_, true) => 0,
+            _ => room,
+        }
     }
 }
 
@@ -59,8 +132,19 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        *self.memory.free() += self.bytes;
-        self.memory.returned.notify_all();
+        let mut state = self.memory.state();
+        state.free += self.bytes;
+        state.reserved -= 1;
+        state.is_full = false;
+        drop(state);
+        self.memory.returned.notify_waiters();
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.state().begun -= 1;
+        self.0.returned.notify_waiters();
     }
 }
 
@@ -68,25 +152,48 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_task_gets_its_fair_share_and_at_least_what_it_needs() {
-        let memory = Memory::new(1000, 4);
-        assert_eq!(memory.reserve(10, 5000).bytes(), 250);
-        assert_eq!(memory.reserve(400, 5000).bytes(), 400);
-        assert_eq!(memory.reserve(10, 20).bytes(), 20);
-        assert_eq!(memory.reserve(9000, 9000).bytes(), 1000);
+    fn bytes(reserved: Result<Reservation, NoRoom>) -> usize {
+        reserved.unwrap().bytes()
     }
 
     #[test]
-    fn a_task_that_does_not_fit_waits_for_the_others() {
+    fn a_task_gets_its_fair_share_and_at_least_what_it_needs() {
+        let memory = Memory::new(1000, 4);
+        assert_eq!(bytes(memory.reserve(10, 5000)), 250);
+        assert_eq!(bytes(memory.reserve(400, 5000)), 400);
+        assert_eq!(bytes(memory.reserve(10, 20)), 20);
+        assert_eq!(bytes(memory.reserve(9000, 9000)), 1000);
+    }
+
+    #[test]
+    fn a_task_that_does_not_fit_is_told_so() {
         let memory = Memory::new(1000, 2);
-        let first = memory.reserve(700, 700);
+        let first = memory.reserve(700, 700).unwrap();
+        assert_eq!(memory.reserve(600, 600).unwrap_err(), NoRoom { least: 600, free: 300 });
+        assert_eq!(bytes(memory.reserve(100, 300)), 300);
+        drop(first);
+        assert_eq!(bytes(memory.reserve(600, 600)), 600);
+    }
+
+    #[tokio::test]
+    async fn no_more_tasks_are_asked_for_than_there_is_room_for() {
+        let memory = Memory::new(1000, 8);
+        assert_eq!(memory.room(8).await, 8, "nobody knows yet what they need");
+        let begun: Vec<Begun> = (0..8).map(|_| memory.begin()).collect();
+        let mut held: Vec<_> = (0..2).map(|_| memory.reserve(400, 400).unwrap()).collect();
+        assert_eq!(memory.room_now(), 0, "others have begun, and have not said what they need");
+        let refused: Vec<NoRoom> = (2..8).map(|_| memory.reserve(400, 400).unwrap_err()).collect();
+        assert_eq!(refused.len(), 6);
+        let mut begun = begun.into_iter();
+        begun.by_ref().take(6).for_each(drop);
+        assert_eq!(memory.room_now(), 0, "that they are handed back makes no room");
         let waiting = {
             let memory = Arc::clone(&memory);
-            std::thread::spawn(move || memory.reserve(600, 600).bytes())
+            tokio::spawn(async move { memory.room(8).await })
         };
-        assert_eq!(memory.reserve(100, 300).bytes(), 300);
-        drop(first);
-        assert_eq!(waiting.join().unwrap(), 600);
+        drop((held.pop(), begun.next()));
+        assert_eq!(waiting.await.unwrap(), 1);
+        drop((held, begun));
+        assert_eq!(memory.room(8).await, 2);
     }
 }

@@ -1,5 +1,6 @@
 //! Handing tasks out: leases are granted, renewed, and reported on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use mosaic::plan::TaskKind;
 use proto::work::{Lease, LeaseRef, Outcome};
 use tokio::sync::oneshot;
 
-use super::{Driver, Inner, ReportError};
+use super::{Driver, Inner, NotLeader};
 use crate::job::Job;
 use crate::metrics::Ending;
 use crate::table::{Grant, Report, Unknown};
@@ -78,27 +79,54 @@ impl Driver {
         left.iter().for_each(|job| self.follow(job));
     }
 
-    /// Records how a task ended: it is noted down when this returns.
+    /// Records how tasks ended: it is noted down when this returns. Those that are refused: the lease is no longer the
+    /// worker's, and the artifact is not there.
     ///
     /// # Errors
-    /// `Unknown` where the lease is no longer the worker's, and its artifact is not there; `NotLeader` where it cannot be
-    /// noted down any more.
-    pub async fn report(self: &Arc<Self>, worker: &str, lease: &LeaseRef, outcome: Outcome) -> Result<(), ReportError> {
+    /// Where it cannot be noted down any more, as another leads.
+    pub async fn report(
+        self: &Arc<Self>,
+        worker: &str,
+        reports: Vec<(LeaseRef, Outcome)>,
+    ) -> Result<Vec<LeaseRef>, NotLeader> {
         let since = Instant::now();
-        let ending = Ending::of(&outcome);
-        let (job, grant) = self.lock().grant(lease).ok_or(Unknown)?;
-        let taken = match self.take(worker, &grant, job.report(grant.task, outcome)) {
-            Err(Unknown) if ending == Ending::Done => self.find(job, &grant).await,
-            taken => taken,
-        };
-        self.metrics.reported(if taken.is_ok() { ending } else { Ending::Stale });
-        let noted = taken?;
+        let (mut taken, mut jobs, mut refused) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for (lease, outcome) in reports {
+            match self.report_one(worker, &lease, outcome).await {
+                Ok(noted) => {
+                    taken.push(noted);
+                    jobs.insert(lease.job);
+                }
+                Err(Unknown) => refused.push(lease),
+            }
+        }
         self.to_note.notify_one();
         self.wake();
-        self.follow(&lease.job);
-        let noted = noted.await.map_err(|_| ReportError::NotLeader);
+        jobs.iter().for_each(|job| self.follow(job));
+        for noted in taken {
+            noted.await.map_err(|_| self.leads().err().unwrap_or(NotLeader { leader: None }))?;
+        }
         self.metrics.report_took(since.elapsed());
-        noted
+        Ok(refused)
+    }
+
+    async fn report_one(
+        &self,
+        worker: &str,
+        lease: &LeaseRef,
+        outcome: Outcome,
+    ) -> Result<oneshot::Receiver<()>, Unknown> {
+        let ending = Ending::of(&outcome);
+        let known = self.lock().grant(lease);
+        let taken = match known {
+            None => Err(Unknown),
+            Some((job, grant)) => match self.take(worker, &grant, job.report(grant.task, outcome)) {
+                Err(Unknown) if ending == Ending::Done => self.find(job, &grant).await,
+                taken => taken,
+            },
+        };
+        self.metrics.reported(if taken.is_ok() { ending } else { Ending::Stale });
+        taken
     }
 
     /// Takes a report; what resolves once it is noted down.

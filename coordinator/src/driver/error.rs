@@ -6,7 +6,6 @@ use crate::attachments::AttachmentError;
 use crate::prepare::PrepareError;
 use crate::publish::PublishError;
 use crate::state::StateError;
-use crate::table::Unknown;
 
 /// Why a request was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -47,17 +46,6 @@ impl SubmitError {
             _ => false,
         }
     }
-}
-
-/// Why a report was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReportError {
-    /// The lease is no longer the worker's, and the artifact is not there.
-    #[error(transparent)]
-    Unknown(#[from] Unknown),
-    /// It was not noted down: another coordinator leads by now.
-    #[error("this coordinator does not lead any more")]
-    NotLeader,
 }
 
 /// A coordinator that does not lead.

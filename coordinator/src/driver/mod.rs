@@ -36,7 +36,7 @@ use crate::state::{self, Record, Role};
 use crate::table::{Expired, JobTable, Settings, Table};
 use crate::trace::TaskContexts;
 
-pub use error::{NoJob, NotLeader, ReportError, RetryError, SubmitError};
+pub use error::{NoJob, NotLeader, RetryError, SubmitError};
 
 /// What the driver needs of the world.
 #[derive(Clone)]

@@ -21,7 +21,7 @@ use tonic::Status;
 use tonic::transport::ServerTlsConfig;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, NotLeader};
 use crate::tokens::Tokens;
 use guard::GuardLayer;
 
@@ -72,13 +72,15 @@ fn server(settings: &Settings) -> Result<tonic::transport::Server, tonic::transp
 
 /// Who leads, in the metadata of an answer that it is not this coordinator.
 fn leading(driver: &Driver) -> Result<(), Status> {
-    driver.leads().map_err(|not| {
-        let mut status = Status::unavailable(not.to_string());
-        if let Some(leader) = not.leader.and_then(|leader| leader.parse().ok()) {
-            status.metadata_mut().insert(proto::coordinators::LEADER, leader);
-        }
-        status
-    })
+    driver.leads().map_err(elsewhere)
+}
+
+fn elsewhere(not: NotLeader) -> Status {
+    let mut status = Status::unavailable(not.to_string());
+    if let Some(leader) = not.leader.and_then(|leader| leader.parse().ok()) {
+        status.metadata_mut().insert(proto::coordinators::LEADER, leader);
+    }
+    status
 }
 
 /// The health service: whoever follows serves too, as it says who leads.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::limits::GRANTS;
 use proto::wire::work_service_server::WorkService;
 use proto::wire::{
-    LeaseTasksRequest, LeaseTasksResponse, RenewLeasesRequest, RenewLeasesResponse, ReportTaskRequest,
-    ReportTaskResponse,
+    LeaseTasksRequest, LeaseTasksResponse, RenewLeasesRequest, RenewLeasesResponse, ReportTasksRequest,
+    ReportTasksResponse,
 };
 use proto::work::{LeaseRef, Outcome};
 use tonic::{Request, Response, Status};
 
-use super::{bounds, leading};
-use crate::driver::{Driver, ReportError};
+use super::{bounds, elsewhere, leading};
+use crate::driver::Driver;
 
 /// The longest that a request for tasks is held: load balancers close what is idle for longer.
 const LONGEST_POLL: Duration = Duration::from_secs(20);
@@ -28,7 +29,7 @@ impl WorkService for Work {
         bounds::worker(&worker_id)?;
         let slots = bounds::slots(free_slots)?;
         let patience = Duration::from_millis(wait_ms.into()).min(LONGEST_POLL);
-        let leases = self.0.lease(&worker_id, slots, patience).await;
+        let leases = self.0.lease(&worker_id, slots.min(GRANTS), patience).await;
         let (store, allow) = (self.0.store().location(), self.0.allow().prefixes());
         Ok(Response::new(LeaseTasksResponse { leases: leases.into_iter().map(Into::into).collect(), store, allow }))
     }
@@ -49,20 +50,16 @@ impl WorkService for Work {
         Ok(Response::new(RenewLeasesResponse { void_leases }))
     }
 
-    async fn report_task(&self, request: Request<ReportTaskRequest>) -> Result<Response<ReportTaskResponse>, Status> {
+    async fn report_tasks(
+        &self,
+        request: Request<ReportTasksRequest>,
+    ) -> Result<Response<ReportTasksResponse>, Status> {
         leading(&self.0)?;
-        let ReportTaskRequest { worker_id, lease, outcome } = request.into_inner();
+        let ReportTasksRequest { worker_id, reports } = request.into_inner();
         bounds::worker(&worker_id)?;
-        let lease: LeaseRef = lease.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `lease`"))?.into();
-        let outcome = outcome.ok_or_else(|| Status::invalid_argument("ReportTaskRequest: no `outcome`"))?;
-        let outcome = Outcome::try_from(outcome)?;
-        match self.0.report(&worker_id, &lease, outcome).await {
-            Ok(()) => Ok(Response::new(ReportTaskResponse {})),
-            Err(error @ ReportError::Unknown(_)) => Err(Status::not_found(error.to_string())),
-            Err(error @ ReportError::NotLeader) => {
-                leading(&self.0)?;
-                Err(Status::unavailable(error.to_string()))
-            }
-        }
+        bounds::leases(reports.len())?;
+        let reports: Vec<(LeaseRef, Outcome)> = reports.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        let refused = self.0.report(&worker_id, reports).await.map_err(elsewhere)?;
+        Ok(Response::new(ReportTasksResponse { refused: refused.into_iter().map(Into::into).collect() }))
     }
 }

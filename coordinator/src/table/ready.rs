@@ -14,7 +14,14 @@ pub(super) struct Ready {
     open: BTreeSet<usize>,
     /// Those of them where no worker is.
     free: BTreeSet<usize>,
-    at: HashMap<String, usize>,
+    at: HashMap<String, At>,
+}
+
+/// Where a worker is, and where it was before: it may have tasks there yet, and others follow from them.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    place: usize,
+    before: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,14 +70,21 @@ impl Ready {
         }
     }
 
-    /// The next task for a worker: of the place where it was last, else of the first one where nobody is, else of the
-    /// first one.
+    /// The next task for a worker: of the two places where it was last, the first of them first; else of the first one
+    /// where nobody is, else of the first one.
     pub(super) fn next(&mut self, worker: &str, layout: &Layout, states: &States) -> Option<u32> {
-        let own = self.at.get(worker).copied().filter(|place| self.places[*place].ready > 0);
-        let place = own.or_else(|| self.free.first().copied()).or_else(|| self.open.first().copied())?;
-        if self.at.get(worker) != Some(&place) {
-            self.move_to(worker, place);
-        }
+        let own = self.at.get(worker).and_then(|at| {
+            let both = [Some(at.place), at.before].into_iter().flatten();
+            both.filter(|place| self.places[*place].ready > 0).min()
+        });
+        let place = match own {
+            Some(place) => place,
+            None => {
+                let place = self.free.first().or_else(|| self.open.first()).copied()?;
+                self.move_to(worker, place);
+                place
+            }
+        };
         let at = &mut self.places[place];
         let found = states.first_ready(at.from..layout.of_place(place).end)?;
         at.from = found;
@@ -78,19 +92,20 @@ impl Ready {
     }
 
     fn move_to(&mut self, worker: &str, place: usize) {
-        self.forget(worker);
-        self.at.insert(worker.to_owned(), place);
+        let before = self.forget(worker);
+        self.at.insert(worker.to_owned(), At { place, before });
         self.places[place].workers += 1;
         self.free.remove(&place);
     }
 
-    /// Forgets where a worker was: it is gone, or has moved.
-    pub(super) fn forget(&mut self, worker: &str) {
-        let Some(place) = self.at.remove(worker) else { return };
+    /// Forgets where a worker was, as it is gone, or has moved: where that was.
+    pub(super) fn forget(&mut self, worker: &str) -> Option<usize> {
+        let At { place, .. } = self.at.remove(worker)?;
         let at = &mut self.places[place];
         at.workers -= 1;
         if at.workers == 0 && at.ready > 0 {
             self.free.insert(place);
         }
+        Some(place)
     }
 }

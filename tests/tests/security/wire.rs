@@ -4,12 +4,12 @@ use std::future::Future;
 
 use proto::limits::{ATTACHMENTS, LEASES, MESSAGE, REQUEST, SLOTS};
 use proto::wire::job_service_client::JobServiceClient;
-use proto::wire::report_task_request::Outcome;
 use proto::wire::submit_job_request::Piece;
+use proto::wire::task_report::Outcome;
 use proto::wire::work_service_client::WorkServiceClient;
 use proto::wire::{
-    AttachmentChunk, LeaseRef, LeaseTasksRequest, RenewLeasesRequest, ReportTaskRequest, SubmitHeader,
-    SubmitJobRequest, TaskDone,
+    AttachmentChunk, LeaseRef, LeaseTasksRequest, RenewLeasesRequest, ReportTasksRequest, SubmitHeader,
+    SubmitJobRequest, TaskDone, TaskReport,
 };
 use serde_json::json;
 use tests::{Coordinator, World};
@@ -118,17 +118,18 @@ fn a_task_that_the_worker_does_not_hold() {
         let mut work = WorkServiceClient::new(open(&coordinator).await);
         let ask = LeaseTasksRequest { worker_id: "honest".into(), free_slots: 1, wait_ms: 10_000 };
         let held = work.lease_tasks(ask).await.unwrap().into_inner().leases.remove(0).r#ref.unwrap();
-        let report = |worker: &str, lease: &LeaseRef| ReportTaskRequest {
-            worker_id: worker.to_owned(),
-            lease: Some(lease.clone()),
-            outcome: Some(Outcome::Done(TaskDone::default())),
+        let report = |worker: &str, lease: &LeaseRef| {
+            let outcome = Some(Outcome::Done(TaskDone::default()));
+            let reports = vec![TaskReport { lease: Some(lease.clone()), outcome }];
+            ReportTasksRequest { worker_id: worker.to_owned(), reports }
         };
         let (later, other) =
             (LeaseRef { epoch: held.epoch + 1, ..held.clone() }, LeaseRef { job_id: "x".into(), ..held.clone() });
         for (what, worker, lease) in
             [("another's", "thief", &held), ("not granted yet", "honest", &later), ("no job's", "honest", &other)]
         {
-            of_one_line(what, work.report_task(report(worker, lease)).await, Code::NotFound, "");
+            let refused = work.report_tasks(report(worker, lease)).await.unwrap().into_inner().refused;
+            assert_eq!(refused, std::slice::from_ref(lease), "{what}");
         }
         let renewed = work
             .renew_leases(RenewLeasesRequest { worker_id: "thief".into(), leases: vec![held.clone()], leaving: false })

@@ -4,6 +4,7 @@ use artifacts::StoreError;
 use mosaic::ids::Key;
 use proto::work::{Failure, FailureKind, Outcome};
 
+use crate::memory::NoRoom;
 use crate::read::SceneError;
 use crate::write::WriteError;
 
@@ -25,6 +26,9 @@ pub enum TaskError {
     /// The plan says what cannot be.
     #[error("{0}")]
     Plan(String),
+    /// Others of this worker hold what it needs of memory.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The task was told to stop.
     #[error("cancelled")]
     Cancelled,
@@ -57,7 +61,7 @@ impl TaskError {
             Self::Store(_) | Self::Write(_) => failed(FailureKind::Retryable, None),
             Self::InputsLost(keys) => Outcome::InputsLost(keys),
             Self::Plan(_) => failed(FailureKind::Permanent, None),
-            Self::Cancelled => Outcome::HandedBack,
+            Self::Cancelled | Self::NoRoom(_) => Outcome::HandedBack,
         }
     }
 }

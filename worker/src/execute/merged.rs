@@ -51,7 +51,7 @@ impl Executor {
         let shape = shape(shard, planned);
         let depth = shard.scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let chunk = Needs::of(shape.width * shape.rows_per_chunk, shape.width, shape.bands.len(), depth);
-        let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth));
+        let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth))?;
         let watch = Stopwatch::start();
         let partials = self.open_partials(&planned.partials)?;
         let mut scenes = shape.clone();

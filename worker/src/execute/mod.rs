@@ -78,16 +78,20 @@ impl Executor {
         Self { headers: Headers::behind(door), ..self }
     }
 
-    /// Executes a task to its end.
+    /// What the coordinator is told of a task that was run.
     #[must_use]
-    pub fn run(&self, task: &TaskSpec, cancel: &Cancel) -> Outcome {
-        match self.make(task, cancel) {
+    pub fn outcome(&self, run: Result<Done, TaskError>) -> Outcome {
+        match run {
             Ok(done) => Outcome::Done(done),
             Err(error) => error.into_outcome(self.store.is_remote()),
         }
     }
 
-    fn make(&self, task: &TaskSpec, cancel: &Cancel) -> Result<Done, TaskError> {
+    /// Executes a task to its end.
+    ///
+    /// # Errors
+    /// Why its artifact is not made.
+    pub fn run(&self, task: &TaskSpec, cancel: &Cancel) -> Result<Done, TaskError> {
         if self.is_made(task)? {
             return Ok(Done::default());
         }

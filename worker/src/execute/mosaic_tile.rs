@@ -39,7 +39,7 @@ impl Executor {
         let none = || TaskError::Plan(format!("the plan has no output tile {output}"));
         let tile = outputs.tiles.get(output).ok_or_else(none)?;
         let needs = Needs::of(outputs, tile);
-        let reserved = self.memory.reserve(needs.least(), needs.most(self.pool.current_num_threads()));
+        let reserved = self.memory.reserve(needs.least(), needs.most(self.pool.current_num_threads()))?;
         let watch = Stopwatch::start();
         let (threads, bound) = needs.divide(reserved.bytes(), self.pool.current_num_threads());
         let inputs = Inputs::new(self, tile, missing, bound);

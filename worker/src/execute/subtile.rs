@@ -80,7 +80,7 @@ impl Executor {
         let header = shape(shard, planned);
         let depth = scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let needs = Needs::of(window.width * window.height, window.width, header.bands.len(), depth);
-        let reserved = self.memory.reserve(needs.least(), needs.most(depth));
+        let reserved = self.memory.reserve(needs.least(), needs.most(depth))?;
         let watch = Stopwatch::start();
         let mut opener = Opener::new(&self.headers);
         let mut observer = Observer::new(&mut opener, &shard.recipe, window)

@@ -24,6 +24,27 @@ fn a_worker_stays_with_its_tile_while_that_costs_nobody() {
     assert_eq!(both.map(|lease| lease.task), [8, 9]);
 }
 
+/// A worker of several slots has two tiles at hand when one runs out: what follows from the last tasks of the first is
+/// its own too. Who has nothing takes what there is.
+#[test]
+fn what_follows_from_a_tile_goes_to_who_had_it_open() {
+    let mut table = Table::default();
+    table.insert("job".into(), JobTable::new(tiles(3, 2, 2), |_| false, 1, Settings::default()));
+    let tasks = |grants: &[Grant]| grants.iter().map(|grant| grant.task).collect::<Vec<_>>();
+    // Tiles of p00 p01 c0 p10 p11 c1: all partials of the first one, and two of the next.
+    let first = table.lease("wide", 6, Duration::ZERO);
+    assert_eq!(tasks(&first), [0, 1, 3, 4, 6, 7]);
+    assert_eq!(tasks(&table.lease("other", 1, Duration::ZERO)), [12], "where nobody is");
+    for lease in &first[..4] {
+        table.report("wide", lease, DONE, Duration::ZERO).unwrap();
+    }
+    assert_eq!(tasks(&table.lease("other", 1, Duration::ZERO)), [13], "it has work where it is");
+    let next = table.lease("wide", 4, Duration::ZERO);
+    assert_eq!(tasks(&next), [2, 5, 9, 10], "the composites first, then the second tile's rest");
+    let idle = table.lease("idle", 9, Duration::ZERO);
+    assert_eq!(tasks(&idle), [15, 16], "that costs nobody anything");
+}
+
 #[test]
 fn jobs_share_the_workers() {
     let mut table = Table::default();
