@@ -98,15 +98,19 @@ impl Directory {
         let target = self.path(kind, key);
         let contents = Contents::write(made.path(), key.as_str(), names, meta)?;
         make_parent(&target)?;
-        match fs::rename(made.path(), &target) {
-            Ok(()) => {
-                // The directory has moved away from under its guard.
-                made.keep();
-                Ok(contents)
+        let mut moved = fs::rename(made.path(), &target);
+        if moved.is_err() && target.is_dir() {
+            if contents.verify(&target).is_ok() {
+                return Ok(contents);
             }
-            Err(_) if target.is_dir() => Ok(contents),
-            Err(e) => Err(StoreError::io(&target, e)),
+            // What is there is not as it was made: this one is.
+            self.discard(kind, key)?;
+            moved = fs::rename(made.path(), &target);
         }
+        moved.map_err(|e| StoreError::io(&target, e))?;
+        // The directory has moved away from under its guard.
+        made.keep();
+        Ok(contents)
     }
 
     fn temporary(&self) -> Result<NamedTempFile, StoreError> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::StoreError;
 use crate::access::Access;
 use crate::at_once::at_once;
+use crate::contents::{FAILS, FileEntry, into};
 use crate::remote::Bucket;
 use crate::store::is_url;
 
@@ -17,6 +18,19 @@ pub enum Folder {
     Directory(PathBuf),
     /// A prefix of an object store.
     Objects(Bucket),
+}
+
+/// A file of another folder that is to be put somewhere, as it was listed.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// What it is to be called.
+    pub name: String,
+    /// Where it is.
+    pub from: Folder,
+    /// What it is called there, and what it must be.
+    pub listed: FileEntry,
+    /// The tag that it was put there with, where it is an object.
+    pub tag: Option<String>,
 }
 
 /// A file that was not put where it should be: which side is at fault.
@@ -104,14 +118,10 @@ impl Folder {
         self.all(files, write).into_iter().collect()
     }
 
-    /// Puts files of other folders here: each its name, the folder, and its name there. Several at a time where that is
-    /// of use.
-    ///
-    /// # Errors
-    /// As [`Folder::place`].
-    pub fn place_all(&self, files: &[(String, Self, String)]) -> Result<(), PlaceError> {
-        let place = |(name, from, from_name): &(String, Self, String)| self.place(name, from, from_name);
-        self.all(files, place).into_iter().collect()
+    /// Puts files of other folders here: what came of each, in order. Several at a time where that is of use.
+    #[must_use]
+    pub fn place_all(&self, pieces: &[Piece]) -> Vec<Result<(), PlaceError>> {
+        self.all(pieces, |piece| self.place(piece))
     }
 
     fn all<T: Sync, R: Send>(&self, things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
@@ -121,26 +131,54 @@ impl Folder {
         }
     }
 
-    /// Puts a file of another folder here: by a hard link or within the store where that can be, else by a copy.
+    /// Puts a file of another folder here: by a hard link or within the store where that can be, else by a copy. What is
+    /// put here is what was listed: its bytes are digested as they pass, or where they lie; of an object that stays
+    /// within its store, and bears the tag that it was put with, they are not read.
     ///
     /// # Errors
-    /// `From`: the file has gone, or cannot be read. `To`: it cannot be written here.
-    pub fn place(&self, name: &str, from: &Self, from_name: &str) -> Result<(), PlaceError> {
+    /// `From`: the file has gone, is not what was listed, or cannot be read. `To`: it cannot be written here.
+    pub fn place(&self, piece: &Piece) -> Result<(), PlaceError> {
+        let Piece { name, from, listed, tag } = piece;
         match (self, from) {
-            (Self::Directory(to), Self::Directory(from)) => link(&from.join(from_name), &to.join(name)),
-            (Self::Directory(to), Self::Objects(from)) => fetch(from, from_name, &to.join(name)),
+            (Self::Directory(to), Self::Directory(from)) => {
+                link(&from.join(&listed.name), &to.join(name))?;
+                let mut digest = blake3::Hasher::new();
+                // Of that which is published, whatever may become of the one in the store.
+                let read = File::open(to.join(name)).and_then(|file| digest.update_reader(file).map(drop));
+                read.map_err(|e| PlaceError::From(StoreError::io(&to.join(name), e)))?;
+                piece.check(&digest)
+            }
+            (Self::Directory(to), Self::Objects(from)) => {
+                let mut digest = blake3::Hasher::new();
+                fetch(from, &listed.name, &to.join(name), &mut digest)?;
+                piece.check(&digest)
+            }
             (Self::Objects(to), Self::Directory(from)) => {
-                let path = from.join(from_name);
-                let file = File::open(&path).map_err(|e| PlaceError::From(StoreError::io(&path, e)))?;
+                let path = from.join(&listed.name);
+                let said = |e| PlaceError::From(StoreError::io(&path, e));
+                let mut file = File::open(&path).map_err(said)?;
+                let mut digest = blake3::Hasher::new();
+                digest.update_reader(&mut file).map_err(said)?;
+                piece.check(&digest)?;
                 to.upload(name, &file, &path).map(drop).map_err(PlaceError::To)
             }
             (Self::Objects(to), Self::Objects(from)) => {
-                if to.copy_within(name, from, from_name).map_err(PlaceError::From)? {
-                    return Ok(());
+                if to.is_within(from, &listed.name).map_err(PlaceError::From)? {
+                    from.verify(&listed.name, listed, tag.as_deref()).map_err(PlaceError::From)?;
+                    if to.copy_within(name, from, &listed.name).map_err(PlaceError::From)? {
+                        return Ok(());
+                    }
                 }
-                through_here(to, name, from, from_name)
+                through_here(to, from, piece)
             }
         }
+    }
+}
+
+impl Piece {
+    fn check(&self, digest: &blake3::Hasher) -> Result<(), PlaceError> {
+        let what = || self.from.called(&self.listed.name);
+        if self.listed.is_of(digest) { Ok(()) } else { Err(PlaceError::From(StoreError::corrupt(&what(), FAILS))) }
     }
 }
 
@@ -160,12 +198,12 @@ fn link(from: &Path, to: &Path) -> Result<(), PlaceError> {
 }
 
 /// Brings an object to a new file.
-fn fetch(from: &Bucket, name: &str, to: &Path) -> Result<(), PlaceError> {
+fn fetch(from: &Bucket, name: &str, to: &Path, digest: &mut blake3::Hasher) -> Result<(), PlaceError> {
     let said = |e| PlaceError::To(StoreError::io(to, e));
     let (size, _) = from.head(name).map_err(PlaceError::From)?;
     make_parent(to).map_err(PlaceError::To)?;
     let file = File::create(to).map_err(said)?;
-    from.download(name, 0..size, &file, to, |_| {}).map_err(|error| match error {
+    from.download(name, 0..size, &file, to, into(digest)).map_err(|error| match error {
         StoreError::ScratchFull(what) => PlaceError::To(StoreError::Full(what)),
         StoreError::Denied { .. } | StoreError::Io { .. } => PlaceError::To(error),
         other => PlaceError::From(other),
@@ -173,10 +211,12 @@ fn fetch(from: &Bucket, name: &str, to: &Path) -> Result<(), PlaceError> {
 }
 
 /// Brings an object from one store to another, by way of a file without a name.
-fn through_here(to: &Bucket, name: &str, from: &Bucket, from_name: &str) -> Result<(), PlaceError> {
-    let local = std::env::temp_dir();
+fn through_here(to: &Bucket, from: &Bucket, piece: &Piece) -> Result<(), PlaceError> {
+    let (local, name) = (std::env::temp_dir(), &piece.listed.name);
     let file = tempfile::tempfile().map_err(|e| PlaceError::To(StoreError::scratch(&local, e)))?;
-    let (size, _) = from.head(from_name).map_err(PlaceError::From)?;
-    from.download(from_name, 0..size, &file, &local, |_| {}).map_err(PlaceError::From)?;
-    to.upload(name, &file, &local).map(drop).map_err(PlaceError::To)
+    let (size, _) = from.head(name).map_err(PlaceError::From)?;
+    let mut digest = blake3::Hasher::new();
+    from.download(name, 0..size, &file, &local, into(&mut digest)).map_err(PlaceError::From)?;
+    piece.check(&digest)?;
+    to.upload(&piece.name, &file, &local).map(drop).map_err(PlaceError::To)
 }

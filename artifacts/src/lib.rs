@@ -34,7 +34,7 @@ mod store;
 pub use access::Access;
 pub use at_once::at_once;
 pub use error::StoreError;
-pub use folder::{Folder, PlaceError};
+pub use folder::{Folder, Piece, PlaceError};
 pub use kind::Kind;
 pub use scratch::Scratch;
 pub use store::{ArtifactStore, Local, is_url};

@@ -4,7 +4,6 @@
 //! there. An artifact of several files is there when its list is, which is put last, and gone when its list is. Who
 //! puts an artifact second loses to the first, where the store can tell; where it cannot, both put the same.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
@@ -120,27 +119,13 @@ impl Objects {
     /// Verifies that every file is as it is listed: those that bear the tag that they were put with are.
     pub fn verify<M: Sync>(&self, kind: Kind, key: &Key, contents: &Contents<M>) -> Result<(), StoreError> {
         let at = kind.at(key);
-        let verify = |listed: &FileEntry| self.verify_file(&format!("{at}/{}", listed.name), listed, &contents.tags);
+        let verify = |listed: &FileEntry| {
+            let tag = contents.tags.get(&listed.name).map(String::as_str);
+            self.bucket.verify(&format!("{at}/{}", listed.name), listed, tag).map_err(|error| match error {
+                StoreError::Missing(what) => StoreError::Corrupt { what, why: "it is gone".to_owned() },
+                other => other,
+            })
+        };
         at_once(&contents.files, verify).into_iter().collect()
-    }
-
-    fn verify_file(&self, name: &str, listed: &FileEntry, tags: &BTreeMap<String, String>) -> Result<(), StoreError> {
-        let corrupt = |why: &str| StoreError::Corrupt { what: self.bucket.url(name), why: why.to_owned() };
-        let (size, tag) = self.bucket.head(name).map_err(|error| match error {
-            StoreError::Missing(_) => corrupt("it is gone"),
-            other => other,
-        })?;
-        if size != listed.size {
-            return Err(corrupt("it fails its checksum"));
-        }
-        if tag.is_some() && tag.as_ref() == tags.get(&listed.name) {
-            return Ok(());
-        }
-        let mut hasher = blake3::Hasher::new();
-        self.bucket.scan(name, size, |bytes| {
-            hasher.update(bytes);
-        })?;
-        let is_whole = hasher.finalize().to_hex().as_str() == listed.blake3;
-        is_whole.then_some(()).ok_or_else(|| corrupt("it fails its checksum"))
     }
 }

@@ -10,7 +10,7 @@ use mosaic::plan::{Planned, QUICKLOOK, TaskKind};
 
 use crate::job::Job;
 use crate::publish::report::{Failure, Observations, Report, State as ReportState, TaskCounts};
-use crate::publish::{MadeTile, Picture, Publication, PublishError, publish as write_version};
+use crate::publish::{MadeTile, Picture, Publication, PublishError, publish as write_version, unless_lost};
 use crate::table::{JobTable, SetAside, Tally};
 
 /// How a job's tasks went.
@@ -70,7 +70,7 @@ fn place(planned: &Planned, kind: TaskKind) -> (Option<String>, Option<Window>) 
 /// Publishes what a job has made, as the version of this number: where the mosaic is, and its report.
 ///
 /// # Errors
-/// Where the output cannot be written, or an artifact has gone.
+/// Where the output cannot be written; `Lost` where artifacts have gone, or are not as they were made.
 pub fn publish(
     job: &Job,
     run: &Run,
@@ -81,7 +81,8 @@ pub fn publish(
     let (outputs, snapshot) = (&job.planned.plan().outputs, job.snapshot(store)?);
     let tiles = made_tiles(store, &run.tiles)?;
     let report = report(snapshot.report, run, &tiles);
-    let quicklook = run.quicklook.as_ref().map(|key| picture(store, key)).transpose()?;
+    let quicklook = run.quicklook.as_ref().map(|key| (TaskKind::Quicklook, picture(store, key)));
+    let quicklook = unless_lost(quicklook)?.pop();
     let publication = Publication {
         request: &job.request,
         outputs,
@@ -99,19 +100,37 @@ pub fn publish(
 
 fn made_tiles(store: &ArtifactStore, keys: &[Option<Key>]) -> Result<Vec<Option<MadeTile>>, PublishError> {
     let made = |key: &Option<Key>| key.as_ref().map(|key| made(store, key)).transpose();
-    if store.is_remote() { at_once(keys, made).into_iter().collect() } else { keys.iter().map(made).collect() }
+    let found = if store.is_remote() { at_once(keys, made) } else { keys.iter().map(made).collect() };
+    let kinds = (0..keys.len()).map(|output| TaskKind::Mosaic { output });
+    unless_lost(kinds.zip(found))
 }
 
-fn made(store: &ArtifactStore, key: &Key) -> Result<MadeTile, PublishError> {
+fn made(store: &ArtifactStore, key: &Key) -> Result<MadeTile, StoreError> {
     let contents = store.contents(Kind::Mosaic, key)?;
     Ok(MadeTile { folder: store.folder(Kind::Mosaic, key), contents })
 }
 
-fn picture(store: &ArtifactStore, key: &Key) -> Result<Picture, PublishError> {
-    let files = store.contents::<()>(Kind::Quicklook, key)?.files;
+fn picture(store: &ArtifactStore, key: &Key) -> Result<Picture, StoreError> {
+    let contents = store.contents::<()>(Kind::Quicklook, key)?;
     let none = || StoreError::Missing(store.called(Kind::Quicklook, key).join(QUICKLOOK).display().to_string());
-    let entry = files.into_iter().find(|file| file.name == QUICKLOOK).ok_or_else(none)?;
-    Ok(Picture { folder: store.folder(Kind::Quicklook, key), entry })
+    let entry = contents.files.into_iter().find(|file| file.name == QUICKLOOK).ok_or_else(none)?;
+    Ok(Picture { folder: store.folder(Kind::Quicklook, key), tag: contents.tags.get(QUICKLOOK).cloned(), entry })
+}
+
+/// Takes what is not as it was made out of the store, so that nobody takes it for done: the tasks that are to be done
+/// again. The picture is drawn anew wherever a raster is: it may show what was spoilt, or lack what was not there.
+///
+/// # Errors
+/// What the store says.
+pub fn take_out(job: &Job, run: &Run, store: &ArtifactStore, lost: &[TaskKind]) -> Result<Vec<u32>, StoreError> {
+    let of = |kind: &TaskKind| match *kind {
+        TaskKind::Mosaic { output } => run.tiles.get(output)?.as_ref().map(|key| (Kind::Mosaic, key)),
+        _ => run.quicklook.as_ref().map(|key| (Kind::Quicklook, key)),
+    };
+    let again: Vec<TaskKind> = lost.iter().filter(|kind| **kind != TaskKind::Quicklook).copied().collect();
+    let again = [&again[..], &[TaskKind::Quicklook]].concat();
+    again.iter().filter_map(of).try_for_each(|(shelf, key)| store.discard(shelf, key))?;
+    Ok(again.into_iter().filter_map(|kind| job.planned.layout().index(kind)).collect())
 }
 
 fn report(linked: Report, run: &Run, tiles: &[Option<MadeTile>]) -> Report {

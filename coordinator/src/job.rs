@@ -191,16 +191,16 @@ impl Job {
         Some((self.planned.id(kind), TaskSpec { key: self.planned.key(kind, failed), work }))
     }
 
-    /// A worker's report in terms of the table.
+    /// A worker's report in terms of the table, where these composites could not be made.
     #[must_use]
-    pub fn report(&self, task: u32, outcome: Outcome) -> Report {
+    pub fn report(&self, task: u32, outcome: Outcome, failed: &[u32]) -> Report {
         match outcome {
             Outcome::Done(cost) => Report::Done(cost),
             Outcome::Failed(failure) => Report::Failed(failure),
             Outcome::HandedBack => Report::HandedBack,
             Outcome::InputsLost(keys) => {
                 let layout = self.planned.layout();
-                let key = |input| layout.kind(input).map(|kind| self.planned.key(kind, &[]));
+                let key = |input| layout.kind(input).map(|kind| self.planned.key(kind, failed));
                 let is_lost = |input: &u32| key(*input).is_some_and(|key| keys.contains(&key));
                 Report::InputsLost(layout.inputs(task).into_iter().filter(is_lost).collect())
             }

@@ -9,13 +9,13 @@ use std::process::Command;
 use artifacts::Folder;
 use artifacts::contents::{Contents, FileEntry};
 use coordinator::publish::report::{Observations, Report, State};
-use coordinator::publish::{MadeTile, Picture, Publication, SceneProvenance, publish, vrt};
+use coordinator::publish::{MadeTile, Picture, Publication, PublishError, Published, SceneProvenance, publish, vrt};
 use mosaic::aoi::Aoi;
 use mosaic::assemble::TileMeta;
 use mosaic::grid::{PixelGrid, Window, tile_grid};
 use mosaic::ids::{SystemIndex, TileId};
 use mosaic::link::Linkage;
-use mosaic::plan::{OutputTile, Outputs};
+use mosaic::plan::{OutputTile, Outputs, TaskKind};
 use mosaic::request::{Request, parse};
 use serde_json::{Value, json};
 
@@ -115,13 +115,23 @@ fn made(store: &Path, outputs: &Outputs, tile: &OutputTile, value: u16) -> MadeT
 
 /// Publishes output tiles whose rasters hold these values; none: the tile could not be made.
 fn published(root: &Path, tiles: Vec<OutputTile>, values: &[Option<u16>]) -> PathBuf {
+    published_after(root, tiles, values, |_| {}).unwrap().at.into()
+}
+
+/// The same, after something has befallen the store.
+fn published_after(
+    root: &Path,
+    tiles: Vec<OutputTile>,
+    values: &[Option<u16>],
+    befalls: impl FnOnce(&Path),
+) -> Result<Published, PublishError> {
     let request = request();
     let outputs = outputs(&request, tiles);
     let store = root.join("store");
     let tiles: Vec<Option<MadeTile>> =
         outputs.tiles.iter().zip(values).map(|(tile, value)| Some(made(&store, &outputs, tile, (*value)?))).collect();
-    std::fs::write(store.join("picture.png"), b"a picture").unwrap();
-    let entry = FileEntry::of(&store, "picture.png").unwrap();
+    std::fs::write(store.join("quicklook.png"), b"a picture").unwrap();
+    let entry = FileEntry::of(&store, "quicklook.png").unwrap();
     let mut report = Report::of_linkage(NAME, &Linkage::default());
     report.observations = Observations::of(tiles.iter().flatten().map(|made| &made.contents.meta.observations));
     if values.contains(&None) {
@@ -131,14 +141,15 @@ fn published(root: &Path, tiles: Vec<OutputTile>, values: &[Option<u16>]) -> Pat
         request: &request,
         outputs: &outputs,
         tiles,
-        quicklook: Some(Picture { folder: Folder::Directory(store), entry }),
+        quicklook: Some(Picture { folder: Folder::Directory(store), entry, tag: None }),
         scenes: vec![scene(CLEAR, None), scene(CLOUDY, Some("https://example.com/items/cloudy"))],
         projection: None,
         report: &report,
         now: "2023-09-02T01:02:03.456Z".parse().unwrap(),
         software: "0.1.0",
     };
-    publish(&publication, &Folder::Directory(root.join("out")), 1).unwrap().at.into()
+    befalls(&root.join("store"));
+    publish(&publication, &Folder::Directory(root.join("out")), 1)
 }
 
 fn document(path: PathBuf) -> Value {
@@ -191,6 +202,32 @@ fn the_vrt_opens_in_gdal_and_nodata_hides_nothing() {
             assert_eq!(value_at(&vrt, &info, band, east.max_x - 300.0, y), values[1].to_string());
         }
     }
+}
+
+#[test]
+fn what_is_not_as_it_was_made_is_not_published() {
+    if !gdal_is_here() {
+        return;
+    }
+    let (spoilt, gone) = (TaskKind::Mosaic { output: 0 }, TaskKind::Mosaic { output: 1 });
+    let flip = |file: PathBuf| {
+        let mut bytes = std::fs::read(&file).unwrap();
+        let end = bytes.len() - 1;
+        bytes[end] ^= 1;
+        std::fs::write(file, bytes).unwrap();
+    };
+    let hurt = |store: &Path| {
+        flip(store.join("33TVL/count.tif"));
+        std::fs::remove_file(store.join("33TWL/B03.tif")).unwrap();
+        flip(store.join("quicklook.png"));
+    };
+    let root = tempfile::tempdir().unwrap();
+    let published = published_after(root.path(), neighbours(), &[Some(5), Some(7)], hurt);
+    let Err(PublishError::Lost(lost)) = published else { panic!("{published:?}") };
+    assert_eq!(lost, [spoilt, gone, TaskKind::Quicklook]);
+    let out = root.path().join("out");
+    assert!(!out.join(NAME).exists());
+    assert_eq!(std::fs::read_dir(out.join(".versions").join(NAME)).unwrap().count(), 0, "nothing is left of it");
 }
 
 #[test]

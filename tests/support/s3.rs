@@ -120,8 +120,13 @@ impl S3 {
     /// What a credential profile says for it.
     #[must_use]
     pub fn profile(&self) -> String {
+        self.profile_at(&self.endpoint())
+    }
+
+    /// What a credential profile says for it, at an endpoint that leads to it.
+    #[must_use]
+    pub fn profile_at(&self, endpoint: &str) -> String {
         let [user, secret] = USER;
-        let endpoint = self.endpoint();
         format!("access_key_id: {user}\nsecret_access_key: {secret}\nendpoint: {endpoint}\nallow_http: true\n")
     }
 

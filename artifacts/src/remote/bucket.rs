@@ -229,14 +229,19 @@ impl Bucket {
         }
     }
 
+    /// Whether the store may be able to copy an object of `from` by itself.
+    ///
+    /// # Errors
+    /// `Missing`; what the store says.
+    pub(crate) fn is_within(&self, from: &Self, from_name: &str) -> Result<bool, StoreError> {
+        Ok(self.identity == from.identity && from.head(from_name)?.0 <= COPIED_AT_ONCE)
+    }
+
     /// Has the store copy an object from elsewhere in it: whether it can.
     ///
     /// # Errors
     /// `Missing`; what the store says.
-    pub fn copy_within(&self, name: &str, from: &Self, from_name: &str) -> Result<bool, StoreError> {
-        if self.identity != from.identity || from.head(from_name)?.0 > COPIED_AT_ONCE {
-            return Ok(false);
-        }
+    pub(crate) fn copy_within(&self, name: &str, from: &Self, from_name: &str) -> Result<bool, StoreError> {
         let source = from.path(from_name);
         let copied = self.call(name, |store, path| async move { store.copy(&source, &path).await })?;
         match copied {

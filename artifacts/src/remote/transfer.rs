@@ -11,6 +11,7 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use super::Bucket;
 use super::io::wait;
 use crate::StoreError;
+use crate::contents::{FAILS, FileEntry, into};
 
 /// Bytes of one piece: S3 takes 10,000 of them, of 5 MiB at least.
 pub const PIECE: u64 = 8 << 20;
@@ -119,6 +120,26 @@ impl Bucket {
             seen(&self.read_range(name, piece)?);
         }
         Ok(())
+    }
+}
+
+impl Bucket {
+    /// Verifies that an object is as it is listed: one that bears the tag that it was put with is, and is not read.
+    ///
+    /// # Errors
+    /// `Missing`; `Corrupt`; what the store says.
+    pub fn verify(&self, name: &str, listed: &FileEntry, tag: Option<&str>) -> Result<(), StoreError> {
+        let corrupt = || StoreError::Corrupt { what: self.url(name), why: FAILS.to_owned() };
+        let (size, found) = self.head(name)?;
+        if size != listed.size {
+            return Err(corrupt());
+        }
+        if found.is_some() && found.as_deref() == tag {
+            return Ok(());
+        }
+        let mut digest = blake3::Hasher::new();
+        self.scan(name, size, into(&mut digest))?;
+        if listed.is_of(&digest) { Ok(()) } else { Err(corrupt()) }
     }
 }
 

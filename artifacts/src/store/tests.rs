@@ -6,7 +6,8 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 
 use super::*;
-use crate::folder::PlaceError;
+use crate::contents::{FileEntry, LIST};
+use crate::folder::{Piece, PlaceError};
 
 #[test]
 fn an_artifact_appears_whole_or_not_at_all() {
@@ -146,27 +147,82 @@ fn of_a_large_file_only_the_start_is_brought() {
     assert_eq!((found.len(), found.iter().filter(|byte| **byte == 7).count()), (200_000, 100_000));
 }
 
+/// Folders of each kind, some in the same store.
+fn folders(dir: &Path) -> [Folder; 5] {
+    let bucket = |origin| Bucket::of(Arc::new(InMemory::new()), origin, "p");
+    let one = Folder::Objects(bucket("s3://b"));
+    let other = Folder::Objects(bucket("s3://other"));
+    [Folder::Directory(dir.join("a")), Folder::Directory(dir.join("b")), one.below("x"), one, other]
+}
+
+fn piece(name: &str, from: &Folder, file: &str, bytes: &[u8]) -> Piece {
+    let blake3 = blake3::hash(bytes).to_hex().to_string();
+    let listed = FileEntry { name: file.to_owned(), size: bytes.len() as u64, blake3 };
+    Piece { name: name.to_owned(), from: from.clone(), listed, tag: None }
+}
+
 #[test]
 fn files_come_from_anywhere_to_anywhere() {
     let dir = tempfile::tempdir().unwrap();
-    let bucket = || Folder::Objects(Bucket::of(Arc::new(InMemory::new()), "s3://b", "p"));
-    let one = bucket();
-    let folders =
-        [Folder::Directory(dir.path().join("a")), Folder::Directory(dir.path().join("b")), one.below("x"), one, {
-            let other = Bucket::of(Arc::new(InMemory::new()), "s3://other", "");
-            Folder::Objects(other)
-        }];
+    let folders = folders(dir.path());
     for from in &folders {
         from.write("d/f", b"bytes").unwrap();
         for (number, to) in folders.iter().enumerate() {
             let name = format!("to/{number}/f");
-            to.place(&name, from, "d/f").unwrap();
+            to.place(&piece(&name, from, "d/f", b"bytes")).unwrap();
             assert_eq!(to.read(&name).unwrap(), b"bytes", "{from} to {to}");
             if let Folder::Directory(dir) = to {
                 fs::remove_file(dir.join(name)).unwrap();
             }
-            let error = to.place("g", from, "none").unwrap_err();
+            let error = to.place(&piece("g", from, "none", b"")).unwrap_err();
             assert!(matches!(error, PlaceError::From(StoreError::Missing(_))), "{from} to {to}: {error}");
         }
     }
+}
+
+#[test]
+fn what_is_not_as_it_was_listed_is_not_put_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let folders = folders(dir.path());
+    for (source, from) in folders.iter().enumerate() {
+        from.write("f", b"bytes").unwrap();
+        for (target, to) in folders.iter().enumerate() {
+            for (n, other) in [&b"bytez"[..], b"byte", b"bytes and more"].into_iter().enumerate() {
+                let placed = to.place(&piece(&format!("{source}/{target}/{n}"), from, "f", other));
+                assert!(matches!(placed, Err(PlaceError::From(StoreError::Corrupt { .. }))), "{from} to {to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_in_which_a_bit_has_flipped_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("f"), b"bytes").unwrap();
+    let made = Contents::write(dir.path(), "key", &["f".into()], vec![1, 2]).unwrap();
+    let text = fs::read(dir.path().join(LIST)).unwrap();
+    let parse = |text: &[u8]| Contents::<Vec<u32>>::parse(text, Path::new(LIST), "key");
+    assert_eq!(parse(&text).unwrap(), made);
+    for at in 0..text.len() {
+        let mut spoilt = text.clone();
+        spoilt[at] ^= 1 << (at % 8);
+        assert!(matches!(parse(&spoilt), Err(StoreError::Corrupt { .. })), "byte {at}");
+    }
+}
+
+#[test]
+fn what_is_spoilt_gives_way_to_what_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ArtifactStore::directory(dir.path()).unwrap();
+    let key = Key::of("test", &4);
+    let keep = || {
+        let scratch = store.scratch().unwrap();
+        fs::write(scratch.path().join("f"), b"bytes").unwrap();
+        store.keep(Kind::Mosaic, &key, scratch, &["f".into()], ()).unwrap();
+    };
+    keep();
+    fs::write(store.called(Kind::Mosaic, &key).join("f"), b"bytez").unwrap();
+    assert!(store.verify(Kind::Mosaic, &key).is_err());
+    keep();
+    store.verify(Kind::Mosaic, &key).unwrap();
 }

@@ -117,10 +117,15 @@ impl Driver {
         outcome: Outcome,
     ) -> Result<oneshot::Receiver<()>, Unknown> {
         let ending = Ending::of(&outcome);
-        let known = self.lock().grant(lease);
+        // What was lost is looked up by its key, which says what it lacks.
+        let is_lost = matches!(outcome, Outcome::InputsLost(_));
+        let known = {
+            let inner = self.lock();
+            inner.grant(lease).map(|known| (known, if is_lost { inner.failed(&lease.job) } else { Vec::new() }))
+        };
         let taken = match known {
             None => Err(Unknown),
-            Some((job, grant)) => match self.take(worker, &grant, job.report(grant.task, outcome)) {
+            Some(((job, grant), failed)) => match self.take(worker, &grant, job.report(grant.task, outcome, &failed)) {
                 Err(Unknown) if ending == Ending::Done => self.find(job, &grant).await,
                 taken => taken,
             },
@@ -142,8 +147,8 @@ impl Driver {
     async fn find(&self, job: Arc<Job>, grant: &Grant) -> Result<oneshot::Receiver<()>, Unknown> {
         let failed: Vec<u32> = {
             let inner = self.lock();
-            let table = inner.table.job(&grant.job).filter(|table| table.ended().is_none()).ok_or(Unknown)?;
-            table.failures().keys().copied().collect()
+            inner.table.job(&grant.job).filter(|table| table.ended().is_none()).ok_or(Unknown)?;
+            inner.failed(&grant.job)
         };
         let (store, task) = (self.components.store.clone(), grant.task);
         let looked = tokio::task::spawn_blocking(move || job.is_there(task, &failed, &store)).await;
@@ -159,6 +164,11 @@ impl Driver {
 }
 
 impl Inner {
+    /// Tasks of a job that are set aside, ascending.
+    fn failed(&self, job: &str) -> Vec<u32> {
+        self.table.job(job).map_or_else(Vec::new, |table| table.failures().keys().copied().collect())
+    }
+
     /// What a lease means in the table, and its job.
     fn grant(&self, lease: &LeaseRef) -> Option<(Arc<Job>, Grant)> {
         let job = self.jobs.get(&lease.job)?.job.clone()?;
@@ -171,9 +181,8 @@ impl Granted {
     fn of(inner: &Inner, grant: Grant) -> Option<Self> {
         let running = inner.jobs.get(&grant.job)?;
         let (job, contexts) = (running.job.clone()?, running.contexts.clone());
-        let table = inner.table.job(&grant.job)?;
         let failed = match job.planned.layout().kind(grant.task) {
-            Some(TaskKind::Mosaic { .. } | TaskKind::Quicklook) => table.failures().keys().copied().collect(),
+            Some(TaskKind::Mosaic { .. } | TaskKind::Quicklook) => inner.failed(&grant.job),
             _ => Vec::new(),
         };
         Some(Self { grant, job, failed, contexts })

@@ -6,7 +6,9 @@ use proto::job::{JobState, TaskCounts};
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
-use super::{Driver, Inner, PAUSE};
+use super::publish::Outcome;
+use super::{Driver, Inner, PAUSE, Running};
+use crate::job::Job;
 use crate::state::{self, StateError};
 use crate::table::Ended;
 
@@ -30,8 +32,11 @@ impl Driver {
                 self.tell_state(&id, &JobState::Publishing);
                 let span = info_span!("publish");
                 self.lock().jobs.get(&id).inspect(|running| running.record.contain(&span));
-                let Some(state) = self.publish(&id).instrument(span).await else { return };
-                state
+                match self.publish(&id).instrument(span).await {
+                    Some(Outcome::Ended(state)) => state,
+                    Some(Outcome::Lost(job, tasks)) => return self.go_on(&id, &job, &tasks),
+                    None => return,
+                }
             }
             Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
             Ended::Cancelled => JobState::Cancelled,
@@ -58,6 +63,21 @@ impl Driver {
         }
         drop(alone);
         self.tell_state(&id, &state);
+    }
+
+    /// Goes on with a job that was to be published: what these tasks had made was lost.
+    fn go_on(&self, id: &str, job: &Arc<Job>, lost: &[u32]) {
+        {
+            let mut inner = self.lock();
+            // Another may have led meanwhile, and this one again.
+            let is_its = |running: &&mut Running| running.job.as_ref().is_some_and(|its| Arc::ptr_eq(its, job));
+            let Some(running) = inner.jobs.get_mut(id).filter(is_its) else { return };
+            running.is_ending = false;
+            inner.table.lost(id, lost);
+        }
+        self.tell_state(id, &JobState::Running);
+        self.to_note.notify_one();
+        self.wake();
     }
 
     pub(super) fn tell_state(&self, id: &str, state: &JobState) {

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! look where it is published ─► a number, which only the leader is given ─► write the version ─► switch
-//!   ▲                                                                          │ a store does not answer
-//!   └──────────────────────────────────────────────────────────────────────────┘
+//!   ▲                                                                        │ │
+//!   └── a store does not answer ─────────────────────────────────────────────┘ └─► an artifact is not as it was made:
+//!                                                                                  it is made again first
 //! ```
 
 use std::sync::Arc;
 
+use mosaic::plan::TaskKind;
 use proto::job::JobState;
 use tracing::Span;
 
@@ -17,9 +19,17 @@ use crate::job::Job;
 use crate::publish::{PublishError, version};
 use crate::state::StateError;
 
+/// What came of a publication.
+pub(super) enum Outcome {
+    /// The job has ended.
+    Ended(JobState),
+    /// What these tasks of this job had made was lost.
+    Lost(Arc<Job>, Vec<u32>),
+}
+
 impl Driver {
-    /// Publishes what a job has made, for as long as stores do not answer: how it ends. None where another leads.
-    pub(super) async fn publish(&self, id: &str) -> Option<JobState> {
+    /// Publishes what a job has made, for as long as stores do not answer: what comes of it. None where another leads.
+    pub(super) async fn publish(&self, id: &str) -> Option<Outcome> {
         let (job, run) = self.run_of(id)?;
         let (job, run) = (job, Arc::new(run));
         let mut number = None;
@@ -27,13 +37,17 @@ impl Driver {
             let error = match self.try_to_publish(&job, &run, &mut number).await? {
                 Ok(published) => {
                     tracing::info!(job = id, "a mosaic is published");
-                    return Some(published);
+                    return Some(Outcome::Ended(published));
                 }
+                Err(PublishError::Lost(lost)) => match self.take_out(&job, &run, lost).await {
+                    Ok(tasks) => return Some(Outcome::Lost(job, tasks)),
+                    Err(error) => error,
+                },
                 Err(error) => error,
             };
             if !error.is_away() {
                 let internal = error.is_internal();
-                return Some(JobState::Failed { error: error.to_string(), internal });
+                return Some(Outcome::Ended(JobState::Failed { error: error.to_string(), internal }));
             }
             tracing::warn!(%error, job = id, "it cannot be published yet");
             tokio::time::sleep(PAUSE).await;
@@ -68,6 +82,11 @@ impl Driver {
             at,
             report: serde_json::to_string(&report).unwrap_or_default(),
         }))
+    }
+
+    async fn take_out(&self, job: &Arc<Job>, run: &Arc<Run>, lost: Vec<TaskKind>) -> Result<Vec<u32>, PublishError> {
+        let (job, run, store) = (Arc::clone(job), Arc::clone(run), self.components.store.clone());
+        blocking(move || finish::take_out(&job, &run, &store, &lost).map_err(PublishError::from)).await
     }
 
     /// The number of a mosaic's next version; none where another leads.

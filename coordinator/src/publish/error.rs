@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use artifacts::{PlaceError, StoreError};
+use mosaic::plan::TaskKind;
 use mosaic::projection::ProjectionError;
 
 /// A mosaic that was not published. Each is one line.
@@ -29,7 +30,10 @@ pub enum PublishError {
     /// Something that is no publication of ours has the mosaic's name.
     #[error("`output`: {} is there already and is no mosaic published here: move it, or name another output", .0.display())]
     Occupied(PathBuf),
-    /// An artifact is not as it was made: make it again.
+    /// Artifacts of these tasks have gone, or are not as they were made: make them again.
+    #[error("{} artifacts must be made again", .0.len())]
+    Lost(Vec<TaskKind>),
+    /// The store of artifacts does not do what it is asked.
     #[error(transparent)]
     Artifact(#[from] StoreError),
     /// An output tile's outline cannot be told.
@@ -71,7 +75,7 @@ impl PublishError {
     /// Whether the fault is not the output's.
     #[must_use]
     pub const fn is_internal(&self) -> bool {
-        matches!(self, Self::Artifact(_) | Self::Projection(_) | Self::Internal(_))
+        matches!(self, Self::Lost(_) | Self::Artifact(_) | Self::Projection(_) | Self::Internal(_))
     }
 
     /// Sorts a system error by what is done about it.
@@ -88,6 +92,28 @@ impl PublishError {
             _ => Self::Io { what, source },
         }
     }
+}
+
+/// What came of each of some tasks' artifacts, where none of them is lost.
+///
+/// # Errors
+/// `Lost`, with all that are; what the store or the output says, where it says anything else.
+pub fn unless_lost<T, E: Into<PublishError>>(
+    found: impl IntoIterator<Item = (TaskKind, Result<T, E>)>,
+) -> Result<Vec<T>, PublishError> {
+    let (mut whole, mut lost) = (Vec::new(), Vec::new());
+    for (kind, found) in found {
+        match found.map_err(Into::into) {
+            Ok(found) => whole.push(found),
+            Err(PublishError::Artifact(error)) if error.is_lost() => {
+                tracing::warn!(%error, "an artifact is to be published that is not as it was made");
+                lost.push(kind);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    lost.dedup();
+    if lost.is_empty() { Ok(whole) } else { Err(PublishError::Lost(lost)) }
 }
 
 impl From<PlaceError> for PublishError {

@@ -9,6 +9,9 @@
 //!     report.json                              report
 //! ```
 //!
+//! What is published is what was made: each file is digested where it comes to lie, or as it passes, and compared with what
+//! its artifact lists. Objects that stay within their store are known by their tags, and not read.
+//!
 //! In an object store the version is `<output>/<name>/<n>/`, and `<output>/<name>/latest.json` says which. What the files
 //! say is a function of a [`Publication`]; only [`publish`] and `version` touch a disk or a store.
 
@@ -19,15 +22,15 @@ pub mod stac;
 pub mod version;
 pub mod vrt;
 
-use artifacts::Folder;
 use artifacts::contents::{Contents, FileEntry};
+use artifacts::{Folder, Piece};
 use jiff::Timestamp;
 use mosaic::assemble::TileMeta;
-use mosaic::plan::{OutputTile, Outputs, QUICKLOOK, SCALE};
+use mosaic::plan::{OutputTile, Outputs, QUICKLOOK, SCALE, TaskKind};
 use mosaic::projection::Projection;
 use mosaic::request::Request;
 
-pub use error::PublishError;
+pub use error::{PublishError, unless_lost};
 pub use stac::SceneProvenance;
 
 use report::Report;
@@ -52,6 +55,8 @@ pub struct Picture {
     pub folder: Folder,
     /// Its name there, size and digest.
     pub entry: FileEntry,
+    /// The tag that it was put there with, where it is an object.
+    pub tag: Option<String>,
 }
 
 /// Everything that a publication is made of.
@@ -112,7 +117,8 @@ pub struct Published {
 /// the least that it may be.
 ///
 /// # Errors
-/// Where the output cannot be written, is full, or has something else of that name; where an artifact has gone.
+/// Where the output cannot be written, is full, or has something else of that name; `Lost` where artifacts have gone, or
+/// are not as they were made.
 pub fn publish(publication: &Publication<'_>, output: &Folder, number: u64) -> Result<Published, PublishError> {
     let version = Version::begin(output, &publication.request.name, number)?;
     let published = fill(publication, &version);
@@ -125,14 +131,8 @@ pub fn publish(publication: &Publication<'_>, output: &Folder, number: u64) -> R
 /// Writes all files of a version, its report last, and switches to it.
 fn fill(publication: &Publication<'_>, version: &Version) -> Result<Published, PublishError> {
     let folder = version.folder();
-    let raster = |tile: &OutputTile, made: &MadeTile, file: &FileEntry| {
-        (format!("tiles/{}/{}", tile.id, file.name), made.folder.clone(), file.name.clone())
-    };
-    let rasters =
-        publication.made().flat_map(|(tile, made)| made.contents.files.iter().map(|file| raster(tile, made, file)));
-    let picture = publication.quicklook.iter();
-    let picture = picture.map(|p| (QUICKLOOK.to_owned(), p.folder.clone(), p.entry.name.clone()));
-    folder.place_all(&rasters.chain(picture).collect::<Vec<_>>())?;
+    let (tasks, pieces): (Vec<_>, Vec<_>) = pieces(publication).into_iter().unzip();
+    unless_lost(tasks.into_iter().zip(folder.place_all(&pieces)))?;
     let mut files = vrt_files(publication);
     files.push(NewFile::new(REPORT, json(publication.report)));
     let picture = publication.quicklook.as_ref().map(|p| FileEntry { name: QUICKLOOK.to_owned(), ..p.entry.clone() });
@@ -145,6 +145,24 @@ fn fill(publication: &Publication<'_>, version: &Version) -> Result<Published, P
     }
     let at = version.switch()?;
     Ok(Published { version: version.number(), at })
+}
+
+/// Every file that an artifact has, each with the task that made it.
+fn pieces(publication: &Publication<'_>) -> Vec<(TaskKind, Piece)> {
+    let mut pieces = Vec::new();
+    for (output, (tile, made)) in publication.outputs.tiles.iter().zip(&publication.tiles).enumerate() {
+        let Some(MadeTile { folder, contents }) = made else { continue };
+        pieces.extend(contents.files.iter().map(|listed| {
+            let (name, from) = (format!("tiles/{}/{}", tile.id, listed.name), folder.clone());
+            let tag = contents.tags.get(&listed.name).cloned();
+            (TaskKind::Mosaic { output }, Piece { name, from, listed: listed.clone(), tag })
+        }));
+    }
+    pieces.extend(publication.quicklook.iter().map(|Picture { folder, entry, tag }| {
+        let (name, from) = (QUICKLOOK.to_owned(), folder.clone());
+        (TaskKind::Quicklook, Piece { name, from, listed: entry.clone(), tag: tag.clone() })
+    }));
+    pieces
 }
 
 fn vrt_files(publication: &Publication<'_>) -> Vec<NewFile> {

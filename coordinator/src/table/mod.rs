@@ -16,7 +16,7 @@
 //!
 //! The epoch of a job rises on each grant: a report under another epoch is stale. One that is older than all that the
 //! table has granted was granted by the leader before, and is adopted. `Done` goes back to `Ready` only when the artifact
-//! turns out to be missing or corrupt. A task that takes long may be leased twice at the end: the first that is done
+//! turns out to be missing or corrupt, to whoever reads it or publishes it: that was no try of its task. A task that takes long may be leased twice at the end: the first that is done
 //! counts.
 
 mod job;
@@ -174,6 +174,11 @@ impl Table {
     /// Records that an artifact is there, whoever made it: whether that is news.
     pub fn found(&mut self, job: &str, task: u32) -> bool {
         self.jobs.get_mut(job).is_some_and(|job| job.found(task))
+    }
+
+    /// What tasks of a job that has settled had made is lost: it is made again, and the job goes on: whether it does.
+    pub fn lost(&mut self, job: &str, tasks: &[u32]) -> bool {
+        self.jobs.get_mut(job).is_some_and(|job| job.lost(tasks))
     }
 
     /// Lets time pass: back-offs end, and leases expire: which, each with its job.

@@ -83,6 +83,11 @@ impl Book {
         }
     }
 
+    /// What a task had made was lost: that is not its fault, and it begins anew.
+    pub fn lost(&mut self, job: &str, task: u32) {
+        self.tries.remove(&(job.to_owned(), task));
+    }
+
     /// How often a task was tried.
     pub fn tries(&self, job: &str, task: u32) -> u32 {
         self.tries.get(&(job.to_owned(), task)).copied().unwrap_or_default()

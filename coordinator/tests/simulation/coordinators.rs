@@ -184,11 +184,17 @@ impl World {
         if !lost.is_empty() || knew {
             book.untried(grant);
         }
+        self.forget(to, lost);
+        true
+    }
+
+    /// What had been made is lost, and somebody has found that.
+    fn forget(&mut self, number: usize, lost: Vec<(String, u32)>) {
         for (of, task) in lost {
             let job = self.jobs.iter().position(|job| job.id == of).expect("a job");
             self.told.remove(&(job, task));
+            self.coordinators[number].book.lost(&of, task);
         }
-        true
     }
 
     // ------------------------------------------------------------ notes
@@ -257,6 +263,16 @@ impl World {
         let Some(tasks) = table.job(&plan.id).filter(|_| !self.published[job]) else { return };
         let Some(ended) = tasks.ended() else { return };
         assert_eq!(*ended, Ended::Settled, "seed {seed}");
+        let is_published = |task: &u32| plan.tolerates(*task) && tasks.state(*task).is_made();
+        let is_lost = |task: &u32| is_published(task) && !self.store.contains(&(job, *task));
+        let mut lost: Vec<u32> = (0..plan.layout.len()).filter(is_lost).collect();
+        if !lost.is_empty() {
+            // The picture may lack what was not there.
+            let picture = plan.layout.len() - 1;
+            self.store.remove(&(job, picture));
+            lost.extend((lost.last() != Some(&picture)).then_some(picture));
+            return self.make_again(number, job, &lost);
+        }
         for task in 0..plan.layout.len() {
             let what = plan.layout.kind(task);
             match tasks.state(task) {
@@ -274,5 +290,14 @@ impl World {
             }
         }
         self.published[job] = true;
+    }
+
+    fn make_again(&mut self, number: usize, job: usize, lost: &[u32]) {
+        self.seen.count(What::LostLate);
+        let (id, Coordinator { table, book, .. }) = (&self.jobs[job].id, &mut self.coordinators[number]);
+        assert!(table.lost(id, lost), "seed {}: {id} goes on", self.seed);
+        let lost = book.look(table, &Allowed { lost: true, ..Allowed::default() });
+        self.forget(number, lost);
+        self.note_soon(number);
     }
 }

@@ -14,6 +14,7 @@ pub enum What {
     Refused,
     Found,
     InputsLost,
+    LostLate,
     Void,
     Twice,
     NoRoom,
@@ -21,7 +22,7 @@ pub enum What {
     Failed,
 }
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "grants",
     "crashes",
     "stalls",
@@ -33,6 +34,7 @@ const NAMES: [&str; 16] = [
     "refused reports",
     "artifacts found late",
     "lost inputs",
+    "losses before publication",
     "void leases",
     "tasks leased twice",
     "tasks without room",

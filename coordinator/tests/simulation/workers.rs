@@ -202,7 +202,9 @@ impl World {
         let Some((_, failed)) = self.workers[from.worker].held.get(&key(&grant)).cloned() else { return };
         let number = self.job_of(&grant);
         let is_there = |task: u32| self.store.contains(&(number, task));
-        let inputs = self.jobs[number].layout.inputs(grant.task);
+        let layout = &self.jobs[number].layout;
+        // The picture is drawn of what is there.
+        let inputs = if grant.task + 1 == layout.len() { Vec::new() } else { layout.inputs(grant.task) };
         let lost: Vec<u32> = inputs.into_iter().filter(|input| !failed.contains(input) && !is_there(*input)).collect();
         let fails = |kind| Report::Failed(Failure { kind, reason: "torn".to_owned(), scene: None });
         let report = if is_there(grant.task) {

@@ -46,7 +46,8 @@ impl Executor {
         let canvas = canvas(&made.iter().map(|(tile, _)| *tile).collect::<Vec<_>>())?;
         let mut rgba = vec![0; 4 * canvas.width * canvas.height];
         for (tile, key) in made {
-            let reduced = self.reduced(key, outputs, tile, canvas.resolution)?;
+            let reduced = self.reduced(key, outputs, tile, canvas.resolution);
+            let reduced = reduced.map_err(|error| self.lost_or(key, error))?;
             self.pool.install(|| paint(&canvas, &reduced, &mut rgba))?;
         }
         let kept = watch.writing(|| {
@@ -55,6 +56,14 @@ impl Executor {
             Ok::<_, TaskError>(self.store.keep(Kind::Quicklook, key, scratch, &[QUICKLOOK.to_owned()], ())?)
         })?;
         Ok(watch.done(Counters::default(), kept.files.iter().map(|file| file.size).sum()))
+    }
+
+    /// Why a tile could not be read: it may not be there as it was made.
+    fn lost_or(&self, key: &Key, error: TaskError) -> TaskError {
+        match self.store.verify(Kind::Mosaic, key) {
+            Err(lost) if lost.is_lost() => self.lost(Kind::Mosaic, key, lost),
+            _ => error,
+        }
     }
 
     /// An output tile at about the picture's resolution. Where that is far from the tile's, its overviews suffice, and

@@ -8,6 +8,9 @@ use proto::work::{Done, Failure, FailureKind};
 use super::{Ended, JobTable, SetAside, Unknown};
 use crate::table::{Now, State};
 
+/// How often what a task has made may be lost.
+const MOST_LOSSES: u32 = 10;
+
 /// How a worker ended with a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
@@ -73,14 +76,36 @@ impl JobTable {
         self.states.set_tries(index, self.states.tries(index).saturating_sub(1));
     }
 
-    /// What a task reads is lost: it is made again, as often as its own task may be tried, and the task waits for it. That
-    /// is no try of the one that reads: of many inputs that are damaged it may find one at a time.
+    /// What had been made is lost when it is to be published: whether anything is made again.
+    pub(in crate::table) fn lost(&mut self, lost: &[u32]) -> bool {
+        if self.ended != Some(Ended::Settled) {
+            return false;
+        }
+        for index in lost.iter().copied().filter(|index| self.states.get(*index).is_made()).collect::<Vec<_>>() {
+            self.ended = None;
+            let may_be_made = self.may_be_lost(index);
+            self.unend(index);
+            if !may_be_made {
+                self.give_up(index);
+            }
+        }
+        self.settle();
+        self.ended.is_none()
+    }
+
+    /// Whether what a task makes may be lost once more: a store that loses it for ever is not written to for ever.
+    fn may_be_lost(&self, index: u32) -> bool {
+        self.losses.get(&index).is_none_or(|losses| *losses < MOST_LOSSES)
+    }
+
+    /// What a task reads is lost: it is made again, and the task waits for it. That is no try of either: it is not their
+    /// fault, and of many inputs that are damaged a task may find one at a time.
     fn lose(&mut self, index: u32, lost: &[u32]) {
         let inputs = self.layout.inputs(index);
         let is_input = |input: &u32| inputs.binary_search(input).is_ok();
         // Somebody else may have found that it is lost, and it is being made again.
         let may_be_made = |input: &u32| match self.states.get(*input) {
-            State::Done | State::Reused => self.states.tries(*input) < self.settings.tries,
+            State::Done | State::Reused => self.may_be_lost(*input),
             state => !state.has_ended(),
         };
         let again: Vec<u32> = lost.iter().copied().filter(|input| is_input(input) && may_be_made(input)).collect();
@@ -94,13 +119,19 @@ impl JobTable {
             self.progress.setbacks.retried += 1;
             return self.give_back(index);
         }
-        let reason = "what it reads is lost again and again: check the store's disk".to_owned();
+        self.give_up(index);
+    }
+
+    fn give_up(&mut self, index: u32) {
+        let reason = "what it makes or reads is lost again and again: check the store's disk".to_owned();
         let failure = Failure { kind: FailureKind::Permanent, reason, scene: None };
         self.set_aside(index, SetAside { failure, cause: None });
     }
 
     /// What was made is to be made again: what reads it, and has not begun, waits.
     fn unend(&mut self, index: u32) {
+        *self.losses.entry(index).or_default() += 1;
+        self.states.set_tries(index, 0);
         let state = self.unless_waiting(index);
         self.set(index, state);
         match self.layout.kind(index) {

@@ -107,6 +107,8 @@ pub struct JobTable {
     /// When leases end, by their epochs; and back-offs, whose epoch is 0.
     due: BTreeSet<(Now, u32, u64)>,
     failures: BTreeMap<u32, SetAside>,
+    /// How often what a task had made was lost.
+    losses: BTreeMap<u32, u32>,
     progress: Progress,
     /// How long a task of each kind takes, about; zero where none has been done yet.
     pace: [Duration; 4],
@@ -156,6 +158,7 @@ impl JobTable {
             leases: HashMap::new(),
             due: BTreeSet::new(),
             failures: BTreeMap::new(),
+            losses: BTreeMap::new(),
             progress: Progress::new(),
             pace: [Duration::ZERO; 4],
             unended: layout.len(),

@@ -16,6 +16,8 @@ enum Event {
     FailForGood(u8),
     HandBack(u8),
     LoseInput(u8, u8),
+    /// What is to be published turns out to be spoilt.
+    LosePublished(u8),
     /// A worker is gone, and what it holds with it.
     Vanish(u8),
     Renew(u8),
@@ -35,6 +37,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any().prop_map(Event::FailForGood),
         1 => any().prop_map(Event::HandBack),
         1 => (any(), any()).prop_map(|(lease, input)| Event::LoseInput(lease, input)),
+        2 => any().prop_map(Event::LosePublished),
         1 => any().prop_map(Event::Vanish),
         2 => any().prop_map(Event::Renew),
         3 => (0..20_000u16).prop_map(Event::Pass),
@@ -109,6 +112,17 @@ impl World {
         }
     }
 
+    fn lose_published(&mut self, which: u8) {
+        let outputs = self.layout.outputs() + 1;
+        let task = self.layout.len() - 1 - u32::from(which) % outputs;
+        let (was_made, has_ended) = (self.job().state(task).is_made(), self.job().ended().is_some());
+        let goes_on = self.table.lost("job", &[task]);
+        assert!(!goes_on || (was_made && has_ended));
+        if goes_on {
+            *self.lost.entry(task).or_default() += 1;
+        }
+    }
+
     fn take_over(&mut self) {
         self.terms += 1;
         let job = self.job();
@@ -150,6 +164,7 @@ impl World {
             }
             Event::HandBack(which) => self.end(which, Report::HandedBack),
             Event::LoseInput(which, input) => self.lose(which, input),
+            Event::LosePublished(which) => self.lose_published(which),
             Event::Vanish(which) => {
                 let gone = self.take(which);
                 self.stale.extend(gone);

@@ -171,6 +171,46 @@ fn inputs_that_are_lost_again_and_again_are_not_made_for_ever() {
 }
 
 #[test]
+fn what_is_lost_before_it_is_published_is_made_again_however_often_it_was_tried() {
+    let mut bench = Bench::new(&["c0", "c1"]);
+    for _ in 1..Settings::default().tries {
+        let lease = bench.lease().unwrap();
+        assert_eq!(lease.task, index("m"));
+        bench.report(&lease, failure(FailureKind::Retryable)).unwrap();
+        bench.pass(Duration::from_secs(10));
+    }
+    assert!(!bench.table.lost("job", &[index("c0")]), "who reads it tells");
+    assert_eq!(bench.finish(), ["m", "q"]);
+    let _ = bench.table.take_changes();
+    assert!(bench.table.lost("job", &[index("m"), index("q")]));
+    assert_eq!((bench.state("m"), bench.state("q")), (State::Ready, State::Waiting));
+    assert_eq!(bench.job().ended(), None);
+    assert!(!bench.table.take_changes().is_empty(), "the next leader is to know");
+    let lease = bench.lease().unwrap();
+    bench.report(&lease, failure(FailureKind::Retryable)).unwrap();
+    bench.pass(Duration::from_secs(10));
+    assert_eq!(bench.finish(), ["m", "q"]);
+    assert_eq!(bench.job().ended(), Some(&Ended::Settled));
+    assert!(bench.job().failures().is_empty());
+}
+
+#[test]
+fn a_store_that_loses_everything_is_given_up_on() {
+    let mut bench = Bench::new(&["c0", "c1"]);
+    let mut rounds = 0;
+    loop {
+        bench.finish();
+        if !bench.table.lost("job", &[index("q"), index("m")]) {
+            break;
+        }
+        rounds += 1;
+        assert!(rounds < 100, "it goes on for ever");
+    }
+    assert_eq!(bench.job().ended(), Some(&Ended::Settled));
+    assert_eq!((bench.state("m"), bench.state("q")), (State::Failed, State::Failed));
+}
+
+#[test]
 fn what_is_found_while_it_backs_off_is_not_made_again() {
     let mut bench = Bench::new(&["p01", "c1"]);
     let lease = bench.lease().unwrap();
