@@ -161,8 +161,8 @@ fn faults_are_one_line_each_and_come_all_at_once() {
     let found = faults(&write(&dir, "items.json", &list));
     assert!(found[0].contains("items.json: item tileless: no MGRS tile"), "{found:?}");
     assert!(found[1].contains("item (without id): not a STAC item"), "{found:?}");
-    assert!(found[2].contains("s3://h/catalog.json: catalogues are read from files and by https"), "{found:?}");
-    assert!(found[3].ends_with("gone.json: there is no such file"), "{found:?}");
+    assert!(found[3].contains("s3://h/catalog.json: catalogues are read from files and by https"), "{found:?}");
+    assert!(found[2].ends_with("gone.json: there is no such file"), "{found:?}");
 }
 
 fn score(id: &str, href: &str) -> Value {

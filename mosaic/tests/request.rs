@@ -431,7 +431,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "  template: scores/{system_index}.tif",
         "  stac: {url: 5, collection: c}",
-        "`scores.stac`: remote archives are not read yet: use `items`",
+        "`scores.stac.url`: `5`: write the https URL of the API's root",
     ),
     ("threshold: 0.60", "threshold: 1.5", "`scores.threshold`: 1.5 is outside 0..1"),
     ("threshold: 0.60", "threshold: .nan", "`scores.threshold`: NaN is outside 0..1"),

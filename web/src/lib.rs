@@ -92,9 +92,14 @@ impl Web {
     /// Asks for JSON.
     ///
     /// # Errors
-    /// [`WebError`]; an answer that is no JSON is asked for again.
+    /// [`WebError`]; an answer that ends too early is asked for again, one that is something else is not.
     pub async fn json(&self, ask: &Ask) -> Result<serde_json::Value, WebError> {
-        self.read(ask, |answer| serde_json::from_slice(&answer.body).map_err(|e| format!("not JSON: {e}"))).await
+        let read = |answer: &Answer| match serde_json::from_slice(&answer.body) {
+            Err(error) if error.is_eof() => Err(format!("not JSON: {error}")),
+            found => Ok(found),
+        };
+        let bad = |error| WebError::Bad { url: unsigned(&ask.url).into_owned(), why: format!("not JSON: {error}") };
+        self.read(ask, read).await?.map_err(bad)
     }
 
     /// Asks, and reads the answer; one that cannot be read is asked for again.

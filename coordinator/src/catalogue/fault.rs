@@ -44,14 +44,6 @@ pub enum Fault {
     /// A catalogue in an object store.
     #[error("{0}: catalogues are read from files and by https: write its https URL")]
     NotWeb(String),
-    /// A catalogue of another machine links to a file that would be one of this machine.
-    #[error("{file}: link to {href}: a catalogue on a web server names no files of this machine")]
-    Local {
-        /// The file that holds the link.
-        file: String,
-        /// Where it leads.
-        href: String,
-    },
     /// A web server does not give what is asked for.
     #[error(transparent)]
     Web(WebError),

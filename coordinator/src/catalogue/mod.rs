@@ -9,8 +9,10 @@ mod archives;
 mod fault;
 mod gather;
 mod listing;
+pub mod preset;
 mod scores;
 mod source;
+mod stac_api;
 mod walk;
 
 use mosaic::href::Base;
@@ -60,7 +62,8 @@ pub fn scores(
             return listing::scores_from_template(&template, scenes, archives.allow());
         }
         ScoreSource::Items(at) => Source::Items(at.clone()),
-        ScoreSource::Stac(_) | ScoreSource::EarthEngine(_) => return Err(Fault::NotYet.into()),
+        ScoreSource::Stac(api) => Source::Stac(api.clone()),
+        ScoreSource::EarthEngine(_) => return Err(Fault::NotYet.into()),
     };
     scores::scores_from_items(&source, band.name(), wanted, archives)
 }

@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! request ─► source ─┬─► walk           files, and static catalogues on web servers
+//!                    ├─► stac_api       searches
 //!                    └─► ...            every item, with the place that its hrefs are relative to, to one visitor
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
 use mosaic::ids::TileId;
-use mosaic::request::SceneSource;
+use mosaic::request::{SceneSource, StacApi};
 use serde_json::Value;
 
 use super::archives::Archives;
 use super::fault::Fault;
-use super::walk;
+use super::{preset, stac_api, walk};
 
 /// What is done with an item: the file or URL that its hrefs are relative to, the item, and where faults go.
 pub(super) type Visit<'a> = dyn FnMut(&str, &Value, &mut Vec<Fault>) + Send + 'a;
@@ -43,6 +44,8 @@ impl Wanted {
 pub(super) enum Source {
     /// An ItemCollection or static catalogue: path or URL.
     Items(String),
+    /// A STAC API.
+    Stac(StacApi),
 }
 
 impl Source {
@@ -50,7 +53,9 @@ impl Source {
     pub fn of_scenes(source: &SceneSource) -> Result<Self, Fault> {
         match source {
             SceneSource::Items(at) => Ok(Self::Items(at.clone())),
-            SceneSource::Stac(_) | SceneSource::Preset(_) | SceneSource::EarthEngine(_) => Err(Fault::NotYet),
+            SceneSource::Stac(api) => Ok(Self::Stac(api.clone())),
+            SceneSource::Preset(preset) => preset::api(*preset).map(Self::Stac).ok_or(Fault::NotYet),
+            SceneSource::EarthEngine(_) => Err(Fault::NotYet),
         }
     }
 
@@ -62,10 +67,10 @@ impl Source {
         faults: &mut Vec<Fault>,
         visit: &mut Visit<'_>,
     ) {
-        // Files cannot be asked for less than they hold.
-        let Wanted { .. } = wanted;
         match self {
+            // Files cannot be asked for less than they hold.
             Self::Items(at) => walk::each_item(at, archives, faults, visit).await,
+            Self::Stac(api) => stac_api::each_item(api, wanted, archives, faults, visit).await,
         }
     }
 }

@@ -154,7 +154,7 @@ fn visit_file(file: &str, bytes: &[u8], faults: &mut Vec<Fault>, visit: &mut Vis
         Kind::Catalogue => {}
         Kind::Other(found) => return Err(Fault::NotStac { file: file.to_owned(), found }),
     }
-    Ok(linked_files(file, &head.links, faults))
+    Ok(linked_files(file, &head.links))
 }
 
 enum Kind<'a> {
@@ -180,19 +180,16 @@ fn kind<'a>(head: &Head<'a>) -> Kind<'a> {
 }
 
 /// The files of `item` and `child` links, and of the next page of a search.
-fn linked_files(file: &str, links: &Value, faults: &mut Vec<Fault>) -> Vec<String> {
+fn linked_files(file: &str, links: &Value) -> Vec<String> {
     let base = Base::of_file(file);
     let mut files = Vec::new();
     for link in links.as_array().into_iter().flatten() {
         let field = |name: &str| link.get(name).and_then(Value::as_str);
         let (Some(rel), Some(href)) = (field("rel"), field("href")) else { continue };
         let href = base.resolve(href);
+        // What a web server calls a file is one of its own: it is never one of this machine.
         let elsewhere = is_local(&href) != is_local(file);
         match rel {
-            // What another machine calls a file of its own is none of this one's.
-            "item" | "items" | "child" | "next" if elsewhere && is_local(&href) => {
-                faults.push(Fault::Local { file: file.to_owned(), href });
-            }
             // What was saved with its first page alone is taken for what it is.
             "next" if elsewhere => {
                 tracing::warn!(file, href = &*unsigned(&href), "a further page is not read");

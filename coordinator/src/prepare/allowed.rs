@@ -8,6 +8,7 @@ use proto::allow::{Allow, NotAllowed};
 
 use super::PrepareError;
 use crate::attachments::is_attachment;
+use crate::catalogue::preset;
 
 /// Checks what the fields of a request say and name. Attachments were sent along with it, and are none of anyone else's.
 ///
@@ -22,7 +23,8 @@ pub fn fields(request: &Request, allow: &Allow) -> Result<(), PrepareError> {
     match &request.scenes {
         SceneSource::Items(path) => named.push(("scenes.items", path.clone())),
         SceneSource::Stac(api) => named.push(("scenes.stac.url", api.url.clone())),
-        SceneSource::EarthEngine(_) | SceneSource::Preset(_) => {}
+        SceneSource::Preset(name) => named.extend(preset::api(*name).map(|api| ("scenes.preset", api.url))),
+        SceneSource::EarthEngine(_) => {}
     }
     match &request.scores.source {
         ScoreSource::Items(path) => named.push(("scores.items", path.clone())),

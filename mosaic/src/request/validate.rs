@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AoiSource, Crs, Request, SceneSource, ScoreSource};
+use super::{AoiSource, Crs, Preset, Request, SceneSource, ScoreSource, StacApi};
 use crate::aoi::Aoi;
 use crate::grid;
 use crate::link::ScoreTemplate;
@@ -117,7 +117,11 @@ impl Request {
         const REMOTE: &str = "remote archives are not read yet: use `items`";
         match &self.scenes {
             SceneSource::Items(at) => check_items(faults, "scenes.items", at),
-            _ => faults.check(false, self.scenes.field(), || REMOTE.into()),
+            SceneSource::Stac(api) => check_api(faults, "scenes.stac.url", api),
+            SceneSource::Preset(Preset::EarthEngine) | SceneSource::EarthEngine(_) => {
+                faults.check(false, self.scenes.field(), || REMOTE.into());
+            }
+            SceneSource::Preset(_) => {}
         }
         match &self.scores.source {
             ScoreSource::Template(path) => {
@@ -129,7 +133,8 @@ impl Request {
                 }
             }
             ScoreSource::Items(at) => check_items(faults, "scores.items", at),
-            _ => faults.check(false, self.scores.source.field(), || REMOTE.into()),
+            ScoreSource::Stac(api) => check_api(faults, "scores.stac.url", api),
+            ScoreSource::EarthEngine(_) => faults.check(false, self.scores.source.field(), || REMOTE.into()),
         }
         let threshold = self.scores.threshold;
         faults.check((0.0..=1.0).contains(&threshold), "scores.threshold", || format!("{threshold} is outside 0..1"));
@@ -177,6 +182,12 @@ fn check_items(faults: &mut Faults, field: &'static str, at: &str) {
     faults.check(!is_remote(at) || is_web(at), field, || {
         "catalogues are read from files and by https: write a path or an https URL".into()
     });
+}
+
+fn check_api(faults: &mut Faults, field: &'static str, api: &StacApi) {
+    let StacApi { url, collection } = api;
+    faults.check(is_web(url), field, || format!("`{url}`: write the https URL of the API's root"));
+    faults.check(!collection.is_empty(), field, || "without a `collection`: name one".into());
 }
 
 /// Whether a path is the URL of a web server.

@@ -72,12 +72,17 @@ impl Faults {
 
     /// What happens to a request that is made for the `nth` time.
     pub(super) fn to(&self, request: &str, nth: u64) -> Option<Fault> {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, request, nth).hash(&mut hasher);
-        let mut drawn = fastrand::Rng::with_seed(hasher.finish()).f64();
+        let mut drawn = drawn(self.seed, request, nth);
         self.rates.iter().find_map(|(fault, rate)| {
             drawn -= rate;
             (drawn < 0.0).then_some(*fault)
         })
     }
+}
+
+/// A number from 0 to 1, the same for the same request.
+pub(super) fn drawn(seed: u64, request: &str, nth: u64) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, request, nth).hash(&mut hasher);
+    fastrand::Rng::with_seed(hasher.finish()).f64()
 }

@@ -7,6 +7,7 @@
 
 mod faults;
 mod files;
+mod stac;
 mod traffic;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 pub use faults::{Fault, Faults};
+pub use stac::{Paging, StacApi};
 use traffic::Traffic;
 pub use traffic::{Asked, Seen};
 
@@ -38,6 +40,12 @@ impl Archive {
 
     /// The token that opens `/closed/`.
     pub const TOKEN: &'static str = files::TOKEN;
+
+    /// Serves a STAC API at `/stac/`, and the files of a directory.
+    #[must_use]
+    pub fn of_api(api: StacApi, dir: &Path) -> Self {
+        Self::serving(api.router().fallback_service(files::router(dir)))
+    }
 
     /// Serves a router.
     ///
