@@ -7,7 +7,7 @@ use proto::coordinators::{Coordinators, Link, is_away};
 use proto::job::{JobProgress, JobState};
 use proto::refusal::refusal;
 use proto::wire::job_service_client::JobServiceClient;
-use proto::wire::{CancelJobRequest, ListJobsRequest, RetryJobRequest, WatchJobRequest};
+use proto::wire::{CancelJobRequest, GetReportRequest, ListJobsRequest, RetryJobRequest, WatchJobRequest};
 use tonic::{Code, Status};
 
 use crate::attach::Submission;
@@ -88,8 +88,38 @@ impl Client {
 
     /// All jobs, the newest first.
     pub async fn jobs(&self) -> anyhow::Result<Vec<JobProgress>> {
-        let answer = self.ask(|mut jobs: Jobs| async move { jobs.list_jobs(ListJobsRequest {}).await }).await?;
-        Ok(answer.into_inner().jobs.into_iter().map(JobProgress::try_from).collect::<Result<_, _>>()?)
+        let (mut all, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = || ListJobsRequest { page_token: page_token.clone() };
+            let answer = self.ask(|mut jobs: Jobs| {
+                let request = request();
+                async move { jobs.list_jobs(request).await }
+            });
+            let page = answer.await?.into_inner();
+            for job in page.jobs {
+                all.push(JobProgress::try_from(job)?);
+            }
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            page_token = page.next_page_token;
+        }
+    }
+
+    /// The `report.json` of a job that was published.
+    async fn report(&self, job_id: &str) -> anyhow::Result<String> {
+        let request = || GetReportRequest { job_id: job_id.to_owned() };
+        let report = self.ask(|mut jobs: Jobs| {
+            let request = request();
+            async move {
+                let (mut pieces, mut report) = (jobs.get_report(request).await?.into_inner(), Vec::new());
+                while let Some(piece) = pieces.message().await? {
+                    report.extend_from_slice(&piece.data);
+                }
+                Ok(report)
+            }
+        });
+        Ok(String::from_utf8(report.await?)?)
     }
 
     /// The newest run of a mosaic, by its name, or a run by its own.
@@ -120,6 +150,14 @@ impl Client {
         Ok(())
     }
 
+    async fn ended(&self, state: JobState, job_id: &str) -> anyhow::Result<Ended> {
+        let report = match state {
+            JobState::Published { .. } => self.report(job_id).await?,
+            _ => String::new(),
+        };
+        Ok(Ended { state, report })
+    }
+
     /// Follows a job to its end, whatever becomes of the connection. A coordinator that has lost its memory is given
     /// the request again, where there is one.
     pub async fn watch(
@@ -127,7 +165,7 @@ impl Client {
         mut job_id: String,
         submission: Option<&Submission>,
         display: &mut Display,
-    ) -> anyhow::Result<JobProgress> {
+    ) -> anyhow::Result<Ended> {
         loop {
             let request = || WatchJobRequest { job_id: job_id.clone() };
             let watching = self.ask(|mut jobs: Jobs| {
@@ -151,7 +189,7 @@ impl Client {
                         display.show(&progress);
                         if progress.state.is_final() {
                             display.end();
-                            return Ok(progress);
+                            return self.ended(progress.state, &job_id).await;
                         }
                     }
                     Ok(None) => break Status::unavailable("the coordinator tells no more"),
@@ -165,10 +203,18 @@ impl Client {
     }
 }
 
+/// How a job has ended.
+pub struct Ended {
+    state: JobState,
+    /// Its `report.json`, where it was published.
+    report: String,
+}
+
 /// Tells how a job has ended.
-pub fn conclude(ended: JobProgress, json: bool) -> anyhow::Result<Exit> {
-    match ended.state {
-        JobState::Published { complete, at, report } => {
+pub fn conclude(ended: Ended, json: bool) -> anyhow::Result<Exit> {
+    let Ended { state, report } = ended;
+    match state {
+        JobState::Published { complete, at } => {
             if json {
                 print(&format!("{}\n", report.trim_end()))?;
             } else {

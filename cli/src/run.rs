@@ -9,7 +9,6 @@ use coordinator::state;
 use coordinator::table::Settings;
 use mosaic::request::Request;
 use proto::allow::Allow;
-use proto::job::JobProgress;
 use tracing::Instrument;
 use worker::library::Library;
 use worker::memory::Memory;
@@ -17,7 +16,7 @@ use worker::read::Door;
 
 use crate::args::RunArgs;
 use crate::attach::Submission;
-use crate::client::{Client, conclude};
+use crate::client::{Client, Ended, conclude};
 use crate::cluster::Cluster;
 use crate::exit::{BadInput, Exit};
 use crate::progress::Display;
@@ -74,7 +73,7 @@ fn store_in(request: &Request) -> String {
 }
 
 /// Submits the request and watches it to its end. Told to stop, it stops the job first.
-async fn drive(cluster: &Cluster, request: &Request, json: bool) -> anyhow::Result<JobProgress> {
+async fn drive(cluster: &Cluster, request: &Request, json: bool) -> anyhow::Result<Ended> {
     let client = Client::new(cluster.coordinators().await?, "in-process");
     let job_id = client.submit(&Submission::bare(request)?).await?;
     let mut display = Display::new(json);

@@ -44,6 +44,24 @@ fn complaints(line: &str, with: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_is_kept_of_a_request_bears_no_rights() {
+    let signed = [
+        ("aoi: aoi.geojson", "aoi: https://h/a.geojson?sig=hunter2"),
+        ("  items: items.json", "  items: https://me:hunter2@h/i.json"),
+        ("template: scores/{system_index}.tif", "template: https://h/{system_index}.tif?x=1&token=hunter2"),
+        ("output: out/", "output: az://c/out?sig=hunter2"),
+    ];
+    let text = signed.iter().fold(EXAMPLE.to_owned(), |text, (line, with)| text.replace(line, with));
+    let request = request::parse(&text).unwrap();
+    let kept = serde_json::to_string(&request.unsigned()).unwrap();
+    assert!(!kept.contains("hunter2") && kept.contains("https://h/{system_index}.tif?x=1"), "{kept}");
+    let bare = request::parse(EXAMPLE).unwrap();
+    assert_eq!(bare.unsigned(), bare);
+    let again = request::parse(&text.replace("hunter2", "hunter3")).unwrap();
+    assert_eq!(again.unsigned(), request.unsigned(), "signed anew it is the same request");
+}
+
+#[test]
 fn every_field_is_read() {
     let r = request::parse(EXAMPLE).unwrap();
     assert_eq!((r.version, r.name.as_str(), r.output.as_str()), (1, "slovenia-2023-08", "out/"));

@@ -66,8 +66,6 @@ pub enum JobState {
         complete: bool,
         /// Where: the directory under the mosaic's name.
         at: String,
-        /// `report.json`.
-        report: String,
     },
     /// Nothing was published.
     Failed {
@@ -81,11 +79,37 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// Nothing was published, and why: in a few lines, whatever there is to say.
+    #[must_use]
+    pub fn failed(error: &dyn std::error::Error, internal: bool) -> Self {
+        Self::Failed { error: in_brief(&error.to_string()), internal }
+    }
+
     /// Whether nothing more will happen.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::Running | Self::Publishing)
     }
+}
+
+/// Lines that are told of what is wrong, and characters of each: a status travels in a header.
+const LINES: usize = 6;
+const CHARACTERS: usize = 800;
+
+/// The first faults of many, a line each; the last line counts the rest.
+#[must_use]
+pub fn in_brief(faults: &str) -> String {
+    let lines: Vec<&str> = faults.lines().collect();
+    let shown = if lines.len() > LINES { LINES - 1 } else { lines.len() };
+    let short = |line: &&str| match line.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => (*line).to_owned(),
+    };
+    let mut brief: Vec<String> = lines[..shown].iter().map(short).collect();
+    if lines.len() > shown {
+        brief.push(format!("and {} more faults like these", lines.len() - shown));
+    }
+    brief.join("\n")
 }
 
 /// How a job fares.
@@ -138,8 +162,8 @@ impl From<JobProgress> for wire::JobProgress {
         let state = match p.state {
             JobState::Running => S::Running,
             JobState::Publishing => S::Publishing,
-            JobState::Published { complete, at, report } => {
-                (message.published, message.report_json) = (at, report);
+            JobState::Published { complete, at } => {
+                message.published = at;
                 if complete { S::Complete } else { S::Incomplete }
             }
             JobState::Failed { error, internal } => {
@@ -161,8 +185,8 @@ impl TryFrom<wire::JobProgress> for JobProgress {
         let state = match p.state() {
             S::Running => JobState::Running,
             S::Publishing => JobState::Publishing,
-            S::Complete => JobState::Published { complete: true, at: p.published, report: p.report_json },
-            S::Incomplete => JobState::Published { complete: false, at: p.published, report: p.report_json },
+            S::Complete => JobState::Published { complete: true, at: p.published },
+            S::Incomplete => JobState::Published { complete: false, at: p.published },
             S::Failed => JobState::Failed { error: p.error, internal: p.internal_error },
             S::Cancelled => JobState::Cancelled,
             S::Unspecified => return Err(WireError::new("JobProgress", "no `state` that this version knows")),
@@ -171,5 +195,26 @@ impl TryFrom<wire::JobProgress> for JobProgress {
         // A coordinator of another version may not tell.
         let priority = Priority::try_from(p.priority).unwrap_or_default();
         Ok(Self { job: p.job_id, name: p.name, state, priority, tasks, bytes_read: p.bytes_read })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_faults_the_first_are_told_and_the_rest_counted() {
+        assert_eq!(in_brief("a\nb"), "a\nb");
+        let many: Vec<String> = (0..1000).map(|n| format!("{n}{}", "ö".repeat(5_000))).collect();
+        let brief = in_brief(&many.join("\n"));
+        assert!(brief.lines().count() == 6 && brief.ends_with("and 995 more faults like these"), "{brief}");
+        assert!(brief.len() < 10_000);
+    }
+
+    #[test]
+    fn priorities_are_few() {
+        assert_eq!((1..=5).map(|p| Priority::try_from(p).unwrap().weight()).collect::<Vec<_>>(), [1, 2, 4, 8, 16]);
+        assert_eq!(Priority::default().weight(), 4);
+        assert!(Priority::try_from(0).is_err() && Priority::try_from(6).is_err());
     }
 }

@@ -57,6 +57,17 @@ fn submitted_watched_and_asked_for() {
     assert!(table.contains("complete") && table.contains(&*world.mosaic("out").to_string_lossy()), "{table}");
     let again = coordinator.ask(&["watch", name, "--json"]);
     assert_eq!(again.complete(), report, "a watch of what has ended tells of it");
+    // A country's worth of scenes without scores: more than a message may hold.
+    let path = world.mosaic("out").join("report.json");
+    let mut long = report;
+    long["unlinked"] = (0..120_000).map(|n| format!("20230815T095031_20230815T{n:06}_T33TWL")).collect();
+    fs::write(&path, long.to_string()).unwrap();
+    assert!(fs::metadata(&path).unwrap().len() > 4 << 20);
+    assert_eq!(coordinator.ask(&["watch", name, "--json"]).complete(), long);
+    assert_eq!(status(&coordinator)["state"], "complete");
+    fs::remove_file(&path).unwrap();
+    let gone = coordinator.ask(&["watch", name, "--json"]);
+    assert_eq!((gone.code, gone.stderr.lines().count()), (Some(2), 1), "{}", gone.stderr);
 
     for (args, words) in [
         (["retry", name], "nothing of it failed"),

@@ -22,6 +22,9 @@ pub enum SubmitError {
     /// No scene is linked: there is nothing to make a mosaic of.
     #[error("{0}")]
     Nothing(String),
+    /// The request is not where it was kept.
+    #[error("its request cannot be read: {0}: submit it again")]
+    Forgotten(StoreError),
     /// What was sent along with the request is at fault.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
@@ -68,6 +71,23 @@ pub enum RetryError {
     /// Its request was not taken any more.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+}
+
+/// Why a report was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such job.
+    #[error(transparent)]
+    NoJob(#[from] NoJob),
+    /// There is no report.
+    #[error("{0}")]
+    Nothing(&'static str),
+    /// Its request is not at hand.
+    #[error(transparent)]
+    Request(#[from] SubmitError),
+    /// Where it was published is away.
+    #[error(transparent)]
+    Output(#[from] PublishError),
 }
 
 /// A job that is not known.

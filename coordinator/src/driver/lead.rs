@@ -3,12 +3,12 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use mosaic::request::Request;
 use proto::job::JobState;
 use tokio::sync::watch;
 
 use super::{Components, Driver, Inner, NotLeader, PAUSE, Running, SubmitError};
 use crate::job::Job;
-use crate::publish::version;
 use crate::state::{self, Record, Role, notes};
 use crate::table::JobTable;
 
@@ -54,7 +54,6 @@ impl Driver {
         *self.lock() = inner;
         for id in ids {
             self.follow(&id);
-            tokio::spawn(Arc::clone(self).recall(id));
         }
     }
 
@@ -76,31 +75,32 @@ impl Driver {
                 }
                 // What was good when it was submitted is not any more: that is told, not hidden.
                 Err(error) => {
-                    record.told(&JobState::Failed { error: error.to_string(), internal: false });
-                    let failed = state::Ended::Failed { error: error.to_string(), internal: false };
-                    return (Running::new(Record { ended: Some(failed), ..record }, None), None);
+                    let failed = JobState::failed(&error, false);
+                    record.told(&failed);
+                    return (Running::new(Record { ended: state::Ended::of(&failed), ..record }, None), None);
                 }
             }
         }
     }
 
     /// A job with the plan that its record names, else with one that is made now.
-    async fn resume_or_plan(self: &Arc<Self>, record: Record) -> Result<(Record, Job, JobTable), SubmitError> {
-        match self.resume(&record).await {
+    async fn resume_or_plan(self: &Arc<Self>, mut record: Record) -> Result<(Record, Job, JobTable), SubmitError> {
+        let request = self.request_of(&mut record).await?;
+        match self.resume(&record, request.clone()).await {
             Ok((job, table)) => Ok((record, job, table)),
             Err(error) if error.is_away() => Err(error),
             Err(error) => {
                 tracing::warn!(%error, job = record.job, "its plan is made anew");
-                self.plan_anew(record).await
+                self.plan_anew(record, request).await
             }
         }
     }
 
     /// The stored plan of a job, and how far it was.
-    async fn resume(self: &Arc<Self>, record: &Record) -> Result<(Job, JobTable), SubmitError> {
+    async fn resume(self: &Arc<Self>, record: &Record, request: Request) -> Result<(Job, JobTable), SubmitError> {
         let missing = || SubmitError::Internal("there is no plan of it".to_owned());
         let key = record.plan.clone().ok_or_else(missing)?;
-        let (driver, request) = (Arc::clone(self), record.request.clone());
+        let driver = Arc::clone(self);
         let load = move || {
             let Components { store, survey, .. } = &driver.components;
             Job::load(request, &key, store, survey.as_ref())
@@ -112,28 +112,16 @@ impl Driver {
         Ok((job, table))
     }
 
-    async fn plan_anew(self: &Arc<Self>, mut record: Record) -> Result<(Record, Job, JobTable), SubmitError> {
-        let (job, table) = self.planned(&record, false).await?;
+    async fn plan_anew(
+        self: &Arc<Self>,
+        mut record: Record,
+        request: Request,
+    ) -> Result<(Record, Job, JobTable), SubmitError> {
+        let (job, table) = self.planned(&record, request, false).await?;
         record.plan = Some(job.key.clone());
         self.components.state.forget(&record.job).await?;
         self.components.state.put(&record).await?;
         Ok((record, job, table))
-    }
-
-    /// Reads the report of a mosaic that another leader published, and tells that it has ended.
-    async fn recall(self: Arc<Self>, id: String) {
-        let record = self.lock().jobs.get(&id).map(|running| running.record.clone());
-        let Some(Record { request, ended: Some(ended @ state::Ended::Published { .. }), .. }) = record else { return };
-        while self.leads().is_ok() {
-            let (ended, request, access) = (ended.clone(), request.clone(), self.components.access.clone());
-            let read = tokio::task::spawn_blocking(move || ended.state(|at| version::report(at, &request, &access)));
-            match read.await {
-                Ok(Ok(state)) => return self.tell_state(&id, &state),
-                Ok(Err(error)) => tracing::warn!(%error, job = %id, "its report cannot be read"),
-                Err(panic) => tracing::error!(%panic, job = %id, "its report cannot be read"),
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
     }
 
     /// Forgets everything: another one leads. Those that watch look for it.

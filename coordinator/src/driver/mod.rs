@@ -16,6 +16,7 @@ mod error;
 mod lead;
 mod note;
 mod publish;
+mod request;
 mod submit;
 
 use std::collections::HashMap;
@@ -36,7 +37,7 @@ use crate::state::{self, Record, Role};
 use crate::table::{Expired, JobTable, Settings, Table};
 use crate::trace::TaskContexts;
 
-pub use error::{NoJob, NotLeader, RetryError, SubmitError};
+pub use error::{NoJob, NotLeader, ReadError, RetryError, SubmitError};
 
 /// What the driver needs of the world.
 #[derive(Clone)]
@@ -78,14 +79,9 @@ impl Running {
     fn new(record: Record, job: Option<Arc<Job>>) -> Self {
         let state = match &record.ended {
             None => JobState::Running,
-            // Its report is read first.
-            Some(state::Ended::Published { .. }) => JobState::Publishing,
-            Some(state::Ended::Failed { error, internal }) => {
-                JobState::Failed { error: error.clone(), internal: *internal }
-            }
-            Some(state::Ended::Cancelled) => JobState::Cancelled,
+            Some(ended) => ended.clone().into(),
         };
-        let (job_id, name) = (record.job.clone(), record.request.name.clone());
+        let (job_id, name) = (record.job.clone(), record.name().to_owned());
         let is_ending = record.ended.is_some();
         let priority = record.priority;
         let progress = JobProgress { job: job_id, name, state, priority, tasks: vec![], bytes_read: 0 };
@@ -213,7 +209,7 @@ impl Driver {
             let running = inner.jobs.get(id)?;
             let is_old = running.ended.is_some_and(|ended| ended.elapsed() > REMEMBERED);
             (!is_old).then(|| Figures {
-                mosaic: running.record.request.name.clone(),
+                mosaic: running.record.name().to_owned(),
                 job: id.to_owned(),
                 is_ended: running.ended.is_some(),
                 progress: table.progress().clone(),

@@ -46,8 +46,7 @@ impl Driver {
                 Err(error) => error,
             };
             if !error.is_away() {
-                let internal = error.is_internal();
-                return Some(Outcome::Ended(JobState::Failed { error: error.to_string(), internal }));
+                return Some(Outcome::Ended(JobState::failed(&error, error.is_internal())));
             }
             tracing::warn!(%error, job = id, "it cannot be published yet");
             tokio::time::sleep(PAUSE).await;
@@ -77,11 +76,7 @@ impl Driver {
         };
         let (job, run) = (Arc::clone(job), Arc::clone(run));
         let published = blocking(move || finish::publish(&job, &run, &store, &output, number)).await;
-        Some(published.map(|(at, report)| JobState::Published {
-            complete: report.failed.is_empty(),
-            at,
-            report: serde_json::to_string(&report).unwrap_or_default(),
-        }))
+        Some(published.map(|(at, report)| JobState::Published { complete: report.failed.is_empty(), at }))
     }
 
     async fn take_out(&self, job: &Arc<Job>, run: &Arc<Run>, lost: Vec<TaskKind>) -> Result<Vec<u32>, PublishError> {

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mosaic::ids::Key;
 use mosaic::link::Linkage;
 use mosaic::request::Request;
 use proto::job::{JobState, Priority};
 use tracing::info_span;
 
-use super::{Components, Driver, NoJob, RetryError, Running, SubmitError};
+use super::{Components, Driver, NoJob, RetryError, Running, SubmitError, request};
 use crate::attachments::{self, Attachments};
 use crate::job::Job;
 use crate::prepare::{allowed, link_all};
 use crate::publish::version;
-use crate::state::{Record, StateError};
+use crate::state::{Asked, Record, StateError};
 use crate::table::{Changes, JobTable, Saved};
 use crate::trace::Trace;
 
@@ -42,21 +41,27 @@ impl Driver {
     /// # Errors
     /// Where it has not ended, or nothing of it failed; where its request is no longer good.
     pub async fn retry(self: &Arc<Self>, id: &str) -> Result<(), RetryError> {
-        let (request, priority) = {
+        let (mut record, job) = {
             let inner = self.lock();
             let running = inner.jobs.get(id).ok_or_else(|| NoJob(id.to_owned()))?;
             match running.progress.borrow().state {
                 JobState::Running | JobState::Publishing => return Err(RetryError::Nothing("it has not ended yet")),
                 JobState::Published { complete: true, .. } => return Err(RetryError::Nothing("nothing of it failed")),
-                _ => (running.record.request.clone(), running.record.priority),
+                _ => (running.record.clone(), running.job.clone()),
             }
         };
-        self.begin(request, Some(priority)).await?;
+        let request = match job {
+            Some(job) => job.request.clone(),
+            None => self.request_of(&mut record).await?,
+        };
+        self.begin(request, Some(record.priority)).await?;
         Ok(())
     }
 
     async fn begin(self: &Arc<Self>, request: Request, priority: Option<Priority>) -> Result<String, SubmitError> {
-        let id = format!("{}-{}", request.name, &Key::of("clearmosaic request", &request).as_str()[..12]);
+        let bare = request.unsigned();
+        let (name, key) = (bare.name.clone(), request::key_of(&bare));
+        let id = format!("{name}-{}", &key.as_str()[..12]);
         if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
             self.prefer(&id, priority).await?;
             return Ok(id);
@@ -64,13 +69,18 @@ impl Driver {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let (priority, trace) = (priority.unwrap_or_default(), Trace::begin(&id));
-        let mut record = Record { job: id.clone(), request, submitted, priority, plan: None, ended: None, trace };
+        let asked = Asked::Kept(key);
+        let (job, plan, ended) = (id.clone(), None, None);
+        let mut record = Record { job, name, request: asked, submitted, priority, plan, ended, trace };
         let refused = |error: &SubmitError| {
-            record.told(&JobState::Failed { error: error.to_string(), internal: false });
+            record.told(&JobState::failed(error, false));
         };
-        let (job, table) = self.planned(&record, true).await.inspect_err(refused)?;
+        let (job, table) = self.planned(&record, request, true).await.inspect_err(refused)?;
         tracing::info!(job = id, tasks = table.progress().total().total, "a mosaic begins");
         record.plan = Some(job.key.clone());
+        let store = self.components.store.clone();
+        let kept = tokio::task::spawn_blocking(move || request::keep(&bare, &store)).await;
+        kept.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
         // Acknowledged is only what would survive this coordinator.
         self.components.state.forget(&id).await?;
         self.components.state.put(&record).await?;
@@ -113,11 +123,12 @@ impl Driver {
     pub(super) async fn planned(
         self: &Arc<Self>,
         record: &Record,
+        request: Request,
         is_new: bool,
     ) -> Result<(Job, JobTable), SubmitError> {
         let span = info_span!("plan");
         record.contain(&span);
-        let (driver, request) = (Arc::clone(self), record.request.clone());
+        let driver = Arc::clone(self);
         let plan = move || {
             // Before anything that it names is touched.
             allowed::fields(&request, &driver.components.allow)?;

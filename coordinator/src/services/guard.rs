@@ -69,7 +69,7 @@ fn needed(path: &str) -> Option<Role> {
     match (service, method) {
         ("grpc.health.v1.Health", _) => None,
         ("clearmosaic.v1.WorkService", _) => Some(Role::Work),
-        ("clearmosaic.v1.JobService", "GetJob" | "ListJobs" | "WatchJob") => Some(Role::Read),
+        ("clearmosaic.v1.JobService", "GetJob" | "GetReport" | "ListJobs" | "WatchJob") => Some(Role::Read),
         ("clearmosaic.v1.JobService", _) => Some(Role::Submit),
         _ => Some(Role::Read),
     }
@@ -107,6 +107,7 @@ mod tests {
             ("/clearmosaic.v1.WorkService/LeaseTasks", Some(Role::Work)),
             ("/clearmosaic.v1.WorkService/New", Some(Role::Work)),
             (&format!("/{job}/WatchJob"), Some(Role::Read)),
+            (&format!("/{job}/GetReport"), Some(Role::Read)),
             (&format!("/{job}/SubmitJob"), Some(Role::Submit)),
             (&format!("/{job}/CancelJob"), Some(Role::Submit)),
             (&format!("/{job}/New"), Some(Role::Submit)),

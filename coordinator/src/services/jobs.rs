@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic::request::{self, Request as MosaicRequest};
-use proto::job::{JobProgress, Priority};
-use proto::limits::REQUEST;
+use prost::Message;
+use proto::job::{JobProgress, Priority, in_brief};
+use proto::limits::{PIECE, REQUEST};
 use proto::wire::job_service_server::JobService;
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{
-    AttachmentChunk, CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, ListJobsRequest,
-    ListJobsResponse, RetryJobRequest, RetryJobResponse, SubmitJobRequest, SubmitJobResponse, WatchJobRequest,
-    WatchJobResponse,
+    self, AttachmentChunk, CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, GetReportRequest,
+    GetReportResponse, ListJobsRequest, ListJobsResponse, RetryJobRequest, RetryJobResponse, SubmitJobRequest,
+    SubmitJobResponse, WatchJobRequest, WatchJobResponse,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::Stream;
@@ -21,7 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{bounds, leading};
 use crate::attachments::{AttachmentError, Attachments};
-use crate::driver::{Driver, NoJob, RetryError, SubmitError};
+use crate::driver::{Driver, NoJob, ReadError, RetryError, SubmitError};
 
 /// Submissions that are taken in at once; others wait, their attachments with them. So memory has a bound.
 const SUBMISSIONS: usize = 2;
@@ -43,7 +44,7 @@ impl Jobs {
 
     /// Takes a request in, and what is sent along with it.
     async fn take_in(&self, mut pieces: Streaming<SubmitJobRequest>) -> Result<Submitted, Status> {
-        let bad = |e: &dyn std::fmt::Display| Status::invalid_argument(e.to_string());
+        let bad = |e: &dyn std::fmt::Display| Status::invalid_argument(in_brief(&e.to_string()));
         let first = bounds::next(&mut pieces).await?.and_then(|message| message.piece);
         let Some(Piece::Header(header)) = first else {
             return Err(bad(&"a submission starts with its header"));
@@ -75,7 +76,7 @@ fn refused(error: SubmitError) -> Status {
     match error {
         SubmitError::Internal(_) => Status::internal(error.to_string()),
         SubmitError::State(_) => Status::unavailable(error.to_string()),
-        _ => Status::invalid_argument(error.to_string()),
+        _ => Status::invalid_argument(in_brief(&error.to_string())),
     }
 }
 
@@ -91,12 +92,42 @@ async fn follow(mut progress: watch::Receiver<JobProgress>, tell: mpsc::Sender<R
     }
 }
 
+/// As many jobs as fit well into a message, from where the page before ended.
+fn page(all: Vec<JobProgress>, token: &str) -> Result<ListJobsResponse, Status> {
+    let from = match token {
+        "" => 0,
+        last => 1 + all.iter().position(|job| job.job == last).ok_or_else(|| unknown(last))?,
+    };
+    let (mut jobs, mut bytes, count) = (Vec::<wire::JobProgress>::new(), 0, all.len());
+    for job in all.into_iter().skip(from).map(wire::JobProgress::from) {
+        bytes += job.encoded_len();
+        if bytes > PIECE && !jobs.is_empty() {
+            break;
+        }
+        jobs.push(job);
+    }
+    let is_last = from + jobs.len() == count;
+    let next_page_token = jobs.last().filter(|_| !is_last).map_or_else(String::new, |job| job.job_id.clone());
+    Ok(ListJobsResponse { jobs, next_page_token })
+}
+
+fn unread(error: ReadError) -> Status {
+    match error {
+        ReadError::NoJob(error) => Status::not_found(error.to_string()),
+        ReadError::Nothing(why) => Status::failed_precondition(why),
+        ReadError::Request(error) if error.is_away() => Status::unavailable(error.to_string()),
+        ReadError::Request(error) => refused(error),
+        ReadError::Output(error) => Status::unavailable(error.to_string()),
+    }
+}
+
 fn unknown(job: &str) -> Status {
     Status::not_found(NoJob(job.to_owned()).to_string())
 }
 
 #[tonic::async_trait]
 impl JobService for Jobs {
+    type GetReportStream = Pin<Box<dyn Stream<Item = Result<GetReportResponse, Status>> + Send>>;
     type WatchJobStream = Pin<Box<dyn Stream<Item = Result<WatchJobResponse, Status>> + Send>>;
 
     async fn submit_job(
@@ -120,10 +151,18 @@ impl JobService for Jobs {
         Ok(Response::new(GetJobResponse { progress: Some(progress.into()) }))
     }
 
-    async fn list_jobs(&self, _: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
+    async fn list_jobs(&self, request: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
         leading(&self.driver)?;
-        let jobs = self.driver.all().into_iter().map(Into::into).collect();
-        Ok(Response::new(ListJobsResponse { jobs }))
+        Ok(Response::new(page(self.driver.all(), &request.into_inner().page_token)?))
+    }
+
+    async fn get_report(&self, request: Request<GetReportRequest>) -> Result<Response<Self::GetReportStream>, Status> {
+        leading(&self.driver)?;
+        let id = request.into_inner().job_id;
+        let report = self.driver.report_of(&id).await.map_err(unread)?;
+        let piece = |data: &[u8]| Ok(GetReportResponse { data: data.to_vec() });
+        let pieces: Vec<_> = report.as_bytes().chunks(PIECE).map(piece).collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
 
     async fn watch_job(&self, request: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
@@ -150,5 +189,38 @@ impl JobService for Jobs {
             Err(RetryError::Nothing(why)) => Err(Status::failed_precondition(why)),
             Err(RetryError::Submit(error)) => Err(refused(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::job::JobState;
+
+    #[test]
+    fn jobs_are_listed_a_page_at_a_time() {
+        let failed = JobState::Failed { error: "x".repeat(5_000), internal: false };
+        let job = |number: usize| JobProgress {
+            job: format!("m-{number}"),
+            name: "m".to_owned(),
+            state: failed.clone(),
+            priority: Priority::default(),
+            tasks: Vec::new(),
+            bytes_read: 0,
+        };
+        let all: Vec<JobProgress> = (0..1_000).map(job).collect();
+        let (mut listed, mut token, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = page(all.clone(), &token).unwrap();
+            assert!(page.encoded_len() <= PIECE + 6_000);
+            listed.extend(page.jobs.into_iter().map(|job| job.job_id));
+            (token, pages) = (page.next_page_token, pages + 1);
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!((listed, pages), (all.into_iter().map(|job| job.job).collect(), 5));
+        assert!(page(Vec::new(), "").unwrap().next_page_token.is_empty());
+        assert_eq!(page(Vec::new(), "gone").unwrap_err().code(), tonic::Code::NotFound);
     }
 }

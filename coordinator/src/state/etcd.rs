@@ -3,7 +3,7 @@
 //! ```text
 //! <prefix>/leader/…        the election: a key of each candidate, its URL, bound to its lease
 //! <prefix>/term            the revision at which the one who wrote last was elected: with every write
-//! <prefix>/jobs/<id>       a record, JSON
+//! <prefix>/jobs/<id>       a record, JSON: keys of what it is about, not the request itself
 //! <prefix>/versions/<name> the last number of a mosaic's versions
 //! <prefix>/progress/…      how far jobs are: notes
 //! ```
@@ -206,6 +206,31 @@ impl Etcd {
 }
 
 impl Etcd {
+    /// Reads what is below a path that ends with a slash: name and value of each key.
+    async fn each(
+        &self,
+        below: &str,
+        mut read: impl FnMut(&str, &[u8]) -> Result<(), StateError> + Send,
+    ) -> Result<(), StateError> {
+        // What follows the slash in ASCII.
+        let end = below.strip_suffix('/').map(|path| format!("{path}0")).unwrap_or_default();
+        let (mut from, mut client) = (below.to_owned(), self.client.clone());
+        loop {
+            // No answer over what gRPC takes, however many there are.
+            let page = GetOptions::new().with_range(end.clone()).with_limit(PAGE);
+            let found = answered(client.get(from, Some(page))).await?;
+            for kv in found.kvs() {
+                let key = String::from_utf8_lossy(kv.key());
+                read(key.strip_prefix(below).unwrap_or_default(), kv.value())?;
+            }
+            match found.kvs().last().filter(|_| found.more()) {
+                // The least key that is greater.
+                Some(last) => from = String::from_utf8_lossy(last.key()).into_owned() + "\0",
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Fails where this coordinator does not lead any more, as etcd has it.
     async fn is_leader(&self, leader: &LeaderKey) -> Result<(), StateError> {
         let mut client = self.client.clone();
@@ -218,15 +243,14 @@ impl Etcd {
 #[tonic::async_trait]
 impl Store for Etcd {
     async fn load(&self) -> Result<Vec<Record>, StateError> {
-        let mut client = self.client.clone();
-        let found = answered(client.get(format!("{PREFIX}/jobs/"), Some(GetOptions::new().with_prefix()))).await?;
-        let record = |kv: &etcd_client::KeyValue| {
-            serde_json::from_slice(kv.value()).map_err(|e| StateError::Corrupt {
-                key: String::from_utf8_lossy(kv.key()).into_owned(),
-                why: e.to_string(),
-            })
-        };
-        found.kvs().iter().map(record).collect()
+        let mut records = Vec::new();
+        self.each(&format!("{PREFIX}/jobs/"), |key, value| {
+            let corrupt = |e: serde_json::Error| StateError::Corrupt { key: key.to_owned(), why: e.to_string() };
+            records.push(serde_json::from_slice(value).map_err(corrupt)?);
+            Ok(())
+        })
+        .await?;
+        Ok(records)
     }
 
     async fn put(&self, record: &Record) -> Result<(), StateError> {
@@ -253,23 +277,10 @@ impl Store for Etcd {
     }
 
     async fn noted(&self, run: &str) -> Result<Saved, StateError> {
+        let mut saved = Saved::default();
         let below = format!("{PREFIX}/{}", notes::below(run));
-        let end = below.strip_suffix('/').map(|path| format!("{path}0")).unwrap_or_default();
-        let (mut saved, mut from, mut client) = (Saved::default(), below.clone(), self.client.clone());
-        loop {
-            // No answer over what gRPC takes, however many tiles there are.
-            let page = GetOptions::new().with_range(end.clone()).with_limit(PAGE);
-            let found = answered(client.get(from, Some(page))).await?;
-            for kv in found.kvs() {
-                let key = String::from_utf8_lossy(kv.key());
-                notes::read(&mut saved, key.strip_prefix(&below).unwrap_or_default(), kv.value())?;
-            }
-            match found.kvs().last().filter(|_| found.more()) {
-                // The least key that is greater.
-                Some(last) => from = String::from_utf8_lossy(last.key()).into_owned() + "\0",
-                None => return Ok(saved),
-            }
-        }
+        self.each(&below, |name, value| notes::read(&mut saved, name, value)).await?;
+        Ok(saved)
     }
 
     async fn forget(&self, job: &str) -> Result<(), StateError> {

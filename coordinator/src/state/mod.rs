@@ -1,7 +1,7 @@
 //! What coordinators must not forget, and who of them leads.
 //!
-//! A record for each job: its request, the key of its plan, and how it ended; and while it runs, which of its tasks are
-//! made ([`notes`]). The plan itself is an artifact, and workers say what they are at. So there is little to write, and a
+//! A record for each job: the keys of its request and of its plan, and how it ended; and while it runs, which of its tasks are
+//! made ([`notes`]). Request and plan are artifacts, and workers say what they are at. So there is little to write, and a
 //! new leader goes on where the old one was killed, with the plan that was made then, whatever has become of the
 //! catalogue. Order of truth: an artifact is stored, then reported, then noted here, then acknowledged.
 //!
@@ -34,8 +34,11 @@ use crate::table::Saved;
 pub struct Record {
     /// The job's id.
     pub job: String,
-    /// What was asked for, its paths absolute.
-    pub request: Request,
+    /// The mosaic's name. Records of before do not tell it apart.
+    #[serde(default)]
+    pub name: String,
+    /// What was asked for.
+    pub request: Asked,
     /// When, in milliseconds since 1970.
     pub submitted: u64,
     /// How much of the workers it gets beside others.
@@ -51,7 +54,26 @@ pub struct Record {
     pub trace: Option<Trace>,
 }
 
+/// What was asked for, its paths absolute, without the rights of URLs that are signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// The key of the artifact that holds the request.
+    Kept(Key),
+    /// The request itself: in records of before.
+    Told(Box<Request>),
+}
+
 impl Record {
+    /// The mosaic's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.request {
+            Asked::Told(request) => &request.name,
+            Asked::Kept(_) => &self.name,
+        }
+    }
+
     /// Makes a span a part of the job's trace, where it has one.
     pub fn contain(&self, span: &tracing::Span) {
         if let Some(trace) = &self.trace {
@@ -62,7 +84,7 @@ impl Record {
     /// Tells of the mosaic as a whole, once it has ended.
     pub fn told(&self, state: &JobState) {
         if let Some(trace) = &self.trace {
-            trace.end(&self.job, &self.request.name, self.submitted, state);
+            trace.end(&self.job, self.name(), self.submitted, state);
         }
     }
 }
@@ -95,25 +117,20 @@ impl Ended {
     pub fn of(state: &JobState) -> Option<Self> {
         match state.clone() {
             JobState::Running | JobState::Publishing => None,
-            JobState::Published { complete, at, .. } => Some(Self::Published { complete, at }),
+            JobState::Published { complete, at } => Some(Self::Published { complete, at }),
             JobState::Failed { error, internal } => Some(Self::Failed { error, internal }),
             JobState::Cancelled => Some(Self::Cancelled),
         }
     }
+}
 
-    /// The same with its report, which `read` reads from where it was published; empty where there is none any more.
-    ///
-    /// # Errors
-    /// What `read` says.
-    pub fn state<E>(&self, read: impl FnOnce(&str) -> Result<Option<String>, E>) -> Result<JobState, E> {
-        Ok(match self.clone() {
-            Self::Published { complete, at } => {
-                let report = read(&at)?.unwrap_or_default();
-                JobState::Published { complete, at, report }
-            }
-            Self::Failed { error, internal } => JobState::Failed { error, internal },
-            Self::Cancelled => JobState::Cancelled,
-        })
+impl From<Ended> for JobState {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Published { complete, at } => Self::Published { complete, at },
+            Ended::Failed { error, internal } => Self::Failed { error, internal },
+            Ended::Cancelled => Self::Cancelled,
+        }
     }
 }
 
@@ -189,4 +206,26 @@ pub trait Store: Send + Sync {
 
     /// A number that is greater for each leader than for all that were before.
     fn term(&self) -> u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_before_is_read() {
+        let request = serde_json::json!({
+            "version": 1, "name": "old", "aoi": {"bbox": [1, 2, 3, 4]}, "period": {"start": "2023-01-01", "end": "2024-01-01"},
+            "bands": ["B04"], "scenes": {"items": "/items.json"}, "scores": {"items": "/scores.json"}, "output": "/out",
+        });
+        let old = serde_json::json!({"job": "old-1", "request": request, "submitted": 5, "ended": null});
+        let record: Record = serde_json::from_value(old).unwrap();
+        assert_eq!((record.name(), record.priority), ("old", Priority::default()));
+        let Asked::Told(request) = record.request else { panic!("{record:?}") };
+        let key = Key::of("test", &request);
+        let new = Record { name: "new".to_owned(), request: Asked::Kept(key), ..record };
+        let text = serde_json::to_string(&new).unwrap();
+        assert!(!text.contains("items.json"), "{text}");
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), new);
+    }
 }

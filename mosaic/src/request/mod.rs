@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
-use crate::href::Base;
+use crate::href::{Base, unsigned};
 use crate::period::{Period, SliceLength};
 
 /// A mosaic to make.
@@ -228,16 +228,35 @@ pub enum Resampling {
 impl Request {
     /// Makes the paths absolute: those of a request are relative to the file that it stands in.
     pub fn resolve(&mut self, base: &Base) {
-        let resolve = |path: &mut String| *path = base.resolve(path);
+        self.paths().into_iter().for_each(|path| *path = base.resolve(path));
+    }
+
+    /// Paths and URLs of files.
+    fn paths(&mut self) -> Vec<&mut String> {
+        let mut paths = vec![&mut self.output];
         if let AoiSource::File(path) = &mut self.aoi {
-            resolve(path);
+            paths.push(path);
         }
         if let SceneSource::Items(path) = &mut self.scenes {
-            resolve(path);
+            paths.push(path);
         }
         if let ScoreSource::Template(path) | ScoreSource::Items(path) = &mut self.scores.source {
-            resolve(path);
+            paths.push(path);
         }
-        resolve(&mut self.output);
+        paths
+    }
+
+    /// The same without the rights of URLs that are signed: what may be kept, and is the same request to everyone.
+    #[must_use]
+    pub fn unsigned(&self) -> Self {
+        let mut bare = self.clone();
+        if let SceneSource::Stac(api) = &mut bare.scenes {
+            api.url = unsigned(&api.url).into_owned();
+        }
+        if let ScoreSource::Stac(api) = &mut bare.scores.source {
+            api.url = unsigned(&api.url).into_owned();
+        }
+        bare.paths().into_iter().for_each(|path| *path = unsigned(path).into_owned());
+        bare
     }
 }

@@ -1,0 +1,81 @@
+//! What was asked for, kept in the store; and the report on what came of it, kept where that was published.
+
+use std::sync::Arc;
+
+use artifacts::{ArtifactStore, Kind, StoreError};
+use mosaic::ids::Key;
+use mosaic::request::Request;
+
+use super::{Driver, NoJob, ReadError, Running, SubmitError};
+use crate::publish::version;
+use crate::state::{self, Asked, Record};
+
+/// What a request's key is made of, and a job's id.
+const REQUEST: &str = "clearmosaic request";
+
+/// The key of a request.
+pub(super) fn key_of(request: &Request) -> Key {
+    Key::of(REQUEST, request)
+}
+
+/// Keeps a request that bears no rights: its key.
+pub(super) fn keep(request: &Request, store: &ArtifactStore) -> Result<Key, StoreError> {
+    let key = key_of(request);
+    store.write_document(Kind::Plan, &key, request)?;
+    Ok(key)
+}
+
+fn read(key: &Key, store: &ArtifactStore) -> Result<Request, SubmitError> {
+    let request: Request = match store.read_document(Kind::Plan, key) {
+        Ok(request) => request,
+        Err(error @ StoreError::Away { .. }) => return Err(error.into()),
+        Err(error) => return Err(SubmitError::Forgotten(error)),
+    };
+    if key_of(&request) != *key {
+        let what = store.called(Kind::Plan, key).display().to_string();
+        let why = "it is not what its key says".to_owned();
+        return Err(SubmitError::Forgotten(StoreError::Corrupt { what, why }));
+    }
+    Ok(request)
+}
+
+impl Driver {
+    /// The request of a record. One of before, which holds it itself, is written anew: it is kept in the store from now on.
+    pub(super) async fn request_of(&self, record: &mut Record) -> Result<Request, SubmitError> {
+        let (store, asked) = (self.components.store.clone(), record.request.clone());
+        let found = tokio::task::spawn_blocking(move || match asked {
+            Asked::Kept(key) => read(&key, &store).map(|request| (request, None)),
+            Asked::Told(request) => {
+                let bare = request.unsigned();
+                let key = keep(&bare, &store)?;
+                Ok((bare, Some(key)))
+            }
+        });
+        let (request, kept) = found.await.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
+        if let Some(key) = kept {
+            (record.name, record.request) = (request.name.clone(), Asked::Kept(key));
+            self.components.state.put(record).await?;
+        }
+        Ok(request)
+    }
+
+    /// The `report.json` of a job that was published.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read.
+    pub async fn report_of(self: &Arc<Self>, id: &str) -> Result<String, ReadError> {
+        let known = |running: &Running| (running.record.clone(), running.job.clone());
+        let (mut record, job) = self.lock().jobs.get(id).map(known).ok_or_else(|| NoJob(id.to_owned()))?;
+        let Some(state::Ended::Published { at, .. }) = record.ended.clone() else {
+            return Err(ReadError::Nothing("nothing of it is published"));
+        };
+        let request = match job {
+            Some(job) => job.request.clone(),
+            None => self.request_of(&mut record).await?,
+        };
+        let access = self.components.access.clone();
+        let read = tokio::task::spawn_blocking(move || version::report(&at, &request, &access)).await;
+        let read = read.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
+        read.ok_or(ReadError::Nothing("its report is not where it was published any more"))
+    }
+}
