@@ -24,9 +24,14 @@ pub struct RasterSurvey {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What a score may tell of itself (Earth Engine's names).
-pub const SCORE_TAGS: [&str; 4] =
-    ["MODEL_VERSION", "PROCESSING_SOFTWARE_VERSION", "NO_CONTEXT_FRACTION", "SOURCE_PRODUCT_ID"];
+/// What a score may tell of itself (Earth Engine's names), in its file or in a catalogue.
+pub const SCORE_TAGS: [&str; 5] = [
+    "MODEL_VERSION",
+    "PROCESSING_SOFTWARE_VERSION",
+    "NO_CONTEXT_FRACTION",
+    "SOURCE_PRODUCT_ID",
+    "DATE_PRODUCT_GENERATED",
+];
 
 /// Looks at rasters' headers, and chooses coordinate operations.
 pub trait Survey: Send + Sync {

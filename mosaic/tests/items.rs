@@ -213,6 +213,43 @@ fn grids_are_read_from_asset_or_item() {
     assert_eq!(read(&item).unwrap().bands[&Band::B04].grid.as_ref().unwrap().epsg, 32634);
 }
 
+/// An item whose one raster covers its tile, with a footprint.
+fn placed(epsg: u32, [ulx, uly]: [f64; 2], ring: &[[f64; 2]]) -> Value {
+    let mut item = item();
+    item["assets"]["B04"]["proj:transform"] = json!([10, 0, ulx, 0, -10, uly]);
+    item["assets"]["B04"]["proj:shape"] = json!([10980, 10980]);
+    set(&mut item, "proj:epsg", json!(epsg));
+    item["geometry"] = json!({"type": "Polygon", "coordinates": [ring]});
+    item
+}
+
+#[test]
+fn a_footprint_far_from_its_rasters_is_refused() {
+    let square = |west: f64, south: f64| {
+        [[west, south], [west + 1.0, south], [west + 1.0, south + 0.9], [west, south + 0.9], [west, south]]
+    };
+    // 33TWL lies from 15 to 16.4 degrees east and from 45 to 46 north.
+    read(&placed(32633, [499980.0, 5100000.0], &square(15.1, 45.1))).unwrap();
+    read(&placed(32633, [499980.0, 5100000.0], &square(15.1, 45.1)[..1])).unwrap();
+    for (west, south) in [(18.1, 45.1), (15.1, 46.6), (-15.1, 45.1)] {
+        let text = read(&placed(32633, [499980.0, 5100000.0], &square(west, south))).unwrap_err().to_string();
+        assert!(text.starts_with("item X: its footprint and its rasters lie apart") && !text.contains('\n'), "{text}");
+        assert!(text.contains("B04"), "{text}");
+    }
+    // 60KXF, about the antimeridian: on either side of it, across it, and drawn the wrong way around the globe.
+    let across = [600000.0, 8200000.0];
+    for ring in [
+        vec![[178.0, -17.0], [178.9, -17.0], [178.9, -16.4], [178.0, -17.0]],
+        vec![[178.0, -17.0], [-181.1, -17.0], [-181.1, -16.4], [178.0, -17.0]],
+        vec![[-179.9, -17.0], [179.9, -17.0], [179.9, -16.4], [-179.9, -17.0]],
+    ] {
+        read(&placed(32760, across, &ring)).unwrap();
+    }
+    assert!(read(&placed(32760, across, &square(178.1, 16.4))).is_err(), "in the other hemisphere");
+    // In a plane that is told nowhere nothing can be said.
+    read(&placed(3035, [499980.0, 5100000.0], &square(18.1, 45.1))).unwrap();
+}
+
 #[test]
 fn what_is_no_scene_says_so_in_one_line() {
     let without_part = |field: &str| {

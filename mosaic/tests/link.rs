@@ -120,6 +120,36 @@ fn a_score_with_too_little_context_is_none() {
 }
 
 #[test]
+fn what_a_score_file_tells_later_counts_too() {
+    let mut linkage = run(vec![exact("a", "05.09")], &[KEY]);
+    linkage.scenes[0].score.properties.insert("NO_CONTEXT_FRACTION".into(), "0.4".into());
+    linkage.leave_out_little_context(0.4);
+    assert_eq!(counts(&linkage), [1, 0, 0, 0]);
+    linkage.leave_out_little_context(0.3);
+    assert_eq!((counts(&linkage), linkage.unlinked[0].why), ([0, 1, 0, 0], WhyUnlinked::LittleContext(0.4)));
+    assert_eq!(linkage.unlinked[0].name(), KEY);
+}
+
+#[test]
+fn a_score_of_another_acquisition_is_told() {
+    let told = |product: &str| {
+        let mut score = ScoreRef::at("/s.tif".into());
+        score.properties.insert("SOURCE_PRODUCT_ID".into(), product.into());
+        score.foreign_product("sentinel-2a", &SystemIndex(KEY.into())).map(str::to_owned)
+    };
+    for (product, is_foreign) in [
+        ("S2A_MSIL1C_20230815T095031_N0509_R079_T33TWL_20230815T115212", false),
+        ("S2A_OPER_PRD_MSIL1C_PDMC_20160607T155246_R062_V20150627T102531_20150627T102531", false),
+        ("what this is nobody knows", false),
+        ("S2A_MSIL1C_20230815T095031_N0509_R079_T33TWM_20230815T115212", true),
+        ("S2A_MSIL1C_20230816T095031_N0509_R079_T33TWL_20230815T115212", true),
+        ("S2B_MSIL1C_20230815T095031_N0509_R079_T33TWL_20230815T115212", true),
+    ] {
+        assert_eq!(told(product), is_foreign.then(|| product.to_owned()));
+    }
+}
+
+#[test]
 fn an_item_listed_twice_counts_once() {
     let mut moved = exact("a", "05.09");
     moved.self_href = Some("/elsewhere.json".into());

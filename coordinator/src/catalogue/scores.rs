@@ -3,15 +3,12 @@
 use mosaic::href::Base;
 use mosaic::ids::SystemIndex;
 use mosaic::link::{ScoreRef, ScoreTable};
+use mosaic::survey::SCORE_TAGS;
 use serde_json::{Map, Value};
 
 use super::archives::{Archives, wait};
 use super::fault::{CatalogueError, Fault, ScoreFault};
 use super::source::{Source, Wanted};
-
-/// What is kept of a score's properties.
-const KEPT: [&str; 4] =
-    ["MODEL_VERSION", "PROCESSING_SOFTWARE_VERSION", "NO_CONTEXT_FRACTION", "DATE_PRODUCT_GENERATED"];
 
 /// Reads scores from STAC items. The key is the property `system:index`, else the last part of the item's id; the
 /// raster is the asset named like `band` (`cs_cdf`, `cs`), else the only one.
@@ -45,7 +42,7 @@ fn add(table: &mut ScoreTable, file: &str, item: &Value, band: &str) -> Result<(
     let score = ScoreRef {
         href: href.clone(),
         version: text("file:checksum").map(str::to_owned),
-        properties: KEPT.into_iter().filter_map(property).collect(),
+        properties: SCORE_TAGS.into_iter().filter_map(property).collect(),
     };
     // The same score twice is no harm: overlapping pages of one search do that.
     match table.insert(index.clone(), score) {

@@ -46,7 +46,22 @@ pub fn scores(request: &Request, scenes: &mut [LinkedScene], survey: &dyn Survey
         };
         faults.push(format!("scene {}: {href}: {problem}: mend it, or take it away", linked.system_index));
     }
-    PrepareError::unless_none(faults)
+    PrepareError::unless_none(faults)?;
+    acquisitions(scenes)
+}
+
+/// Refuses scores that were made from another acquisition than their scene is of, as far as their sources tell.
+///
+/// # Errors
+/// One line for each.
+pub fn acquisitions(scenes: &[LinkedScene]) -> Result<(), PrepareError> {
+    let line = |linked: &LinkedScene| {
+        let LinkedScene { scene, system_index, score, .. } = linked;
+        let product = score.foreign_product(&scene.platform, system_index)?;
+        let what = "another acquisition: mend it, or take it away";
+        Some(format!("scene {system_index}: {}: the score was made from {product}, {what}", score.href))
+    };
+    PrepareError::unless_none(scenes.iter().filter_map(line).collect())
 }
 
 /// Projections of the CRSs that were met.

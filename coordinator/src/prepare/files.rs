@@ -9,6 +9,7 @@ use mosaic::plan::{SceneInput, SourceFile};
 use mosaic::request::Request;
 use mosaic::scene::Asset;
 use mosaic::survey::Survey;
+use serde_json::Value;
 
 /// A linked scene as the worker reads it. Its slice is found when the plan is built.
 pub fn input(linked: &LinkedScene, request: &Request, survey: &dyn Survey) -> SceneInput {
@@ -24,8 +25,14 @@ pub fn input(linked: &LinkedScene, request: &Request, survey: &dyn Survey) -> Sc
         offset: scene.offset,
         bands: bands.iter().filter_map(|band| scene.bands.get(band)).map(asset).collect(),
         score: file(&linked.score.href, linked.score.version.as_deref(), None),
+        score_made: linked.score.properties.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         slice: 0,
     }
+}
+
+/// A property as text, whether it comes from a catalogue or from a file's tags.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn asset(asset: &Asset) -> SourceFile {

@@ -65,6 +65,7 @@ pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, 
             .then_some(request.scores.max_no_context_fraction),
     };
     let linkage = link(scenes, &listed, &options);
+    check::acquisitions(&linkage.scenes)?;
     Ok((aoi, tiles, linkage))
 }
 
@@ -94,6 +95,7 @@ pub fn link_all(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<
     let (aoi, tiles, mut linkage) = link_only(&request, allow)?;
     allowed::linked(&linkage, allow)?;
     check::scores(&request, &mut linkage.scenes, survey)?;
+    linkage.leave_out_little_context(request.scores.max_no_context_fraction);
     let working_resolution = working_resolution(&request, &linkage.scenes, survey)?;
     let mut scenes: BTreeMap<TileId, Vec<SceneInput>> = BTreeMap::new();
     for linked in &linkage.scenes {

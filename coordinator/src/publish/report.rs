@@ -1,10 +1,10 @@
 //! `report.json`: what became of a request, for people and machines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mosaic::band::Band;
 use mosaic::grid::Window;
-use mosaic::link::Linkage;
+use mosaic::link::{Linkage, ScoreRef, UnlinkedScene, WhyUnlinked};
 use serde::{Deserialize, Serialize};
 
 /// What became of a request.
@@ -22,6 +22,12 @@ pub struct Report {
     pub superseded: Vec<Superseded>,
     /// Scenes with a score that lack a requested band.
     pub unusable: Vec<Unusable>,
+    /// Of the unlinked, those whose score was made with too little temporal context.
+    #[serde(default)]
+    pub little_context: Vec<String>,
+    /// What the sources tell of the scores that count.
+    #[serde(default)]
+    pub scores: ScoreFacts,
     /// How many tasks there were.
     pub tasks: TaskCounts,
     /// Clear observations over the pixels of the AOI that have an owner.
@@ -57,6 +63,35 @@ pub struct SceneCounts {
     pub superseded: usize,
     /// With a score, but lacking a band.
     pub unusable: usize,
+}
+
+/// What the sources tell of scores; nothing where they tell nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScoreFacts {
+    /// Versions of the model.
+    pub model_versions: BTreeSet<String>,
+    /// Versions of the software.
+    pub processing_software_versions: BTreeSet<String>,
+    /// Scores that name the product that they were made from; each was found to be of its scene's acquisition.
+    pub with_source_product: usize,
+    /// The largest share of an image that was scored without temporal context.
+    pub max_no_context_fraction: Option<f64>,
+}
+
+impl ScoreFacts {
+    fn of(linkage: &Linkage) -> Self {
+        let scores = || linkage.scenes.iter().map(|linked| &linked.score);
+        let told = |name: &str| -> BTreeSet<String> {
+            let values = scores().filter_map(|score| score.properties.get(name));
+            values.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect()
+        };
+        Self {
+            model_versions: told("MODEL_VERSION"),
+            processing_software_versions: told("PROCESSING_SOFTWARE_VERSION"),
+            with_source_product: scores().filter(|score| score.properties.contains_key("SOURCE_PRODUCT_ID")).count(),
+            max_no_context_fraction: scores().filter_map(ScoreRef::no_context_fraction).reduce(f64::max),
+        }
+    }
 }
 
 /// A scene of which another version was taken.
@@ -145,6 +180,7 @@ impl Report {
             item: scene.scene.id.clone(),
             by: scene.superseded_by.clone(),
         };
+        let is_little = |scene: &&UnlinkedScene| matches!(scene.why, WhyUnlinked::LittleContext(_));
         Self {
             mosaic: mosaic.to_owned(),
             state: State::Complete,
@@ -158,6 +194,8 @@ impl Report {
             unlinked: linkage.unlinked.iter().map(|scene| scene.name().to_owned()).collect(),
             superseded: linkage.superseded.iter().map(superseded).collect(),
             unusable: linkage.unusable.iter().map(unusable).collect(),
+            little_context: linkage.unlinked.iter().filter(is_little).map(|scene| scene.name().to_owned()).collect(),
+            scores: ScoreFacts::of(linkage),
             tasks: TaskCounts::default(),
             observations: Observations::default(),
             bytes_read: 0,

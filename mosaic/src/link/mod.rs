@@ -122,6 +122,29 @@ impl Linkage {
     }
 }
 
+impl Linkage {
+    /// Takes out scenes whose scores were made with too little context, of which that became known since they were
+    /// linked.
+    pub fn leave_out_little_context(&mut self, max: f64) {
+        let little = |linked: &LinkedScene| linked.score.no_context_fraction().filter(|fraction| *fraction > max);
+        let linked = std::mem::take(&mut self.scenes);
+        for linked in linked {
+            let Some(fraction) = little(&linked) else {
+                self.scenes.push(linked);
+                continue;
+            };
+            let LinkedScene { scene, system_index, exact, .. } = linked;
+            let why = WhyUnlinked::LittleContext(fraction);
+            self.unlinked.push(UnlinkedScene { scene, system_index: Some(system_index), exact, why });
+        }
+        // Keys first, in order; then those without, which are in order already.
+        self.unlinked.sort_by(|a, b| {
+            let key = |unlinked: &UnlinkedScene| (unlinked.system_index.is_none(), unlinked.system_index.clone());
+            key(a).cmp(&key(b))
+        });
+    }
+}
+
 /// A scene with what the scores say of it.
 struct Joined {
     scene: Scene,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{SystemIndex, TileId};
+use crate::scene::ProductName;
 
 /// One Cloud Score+ raster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,10 +28,24 @@ impl ScoreRef {
         Self { href, version: None, properties: BTreeMap::new() }
     }
 
-    /// Share of the image that was scored without temporal context, 0 to 1, where the source tells.
+    /// Share of the image that was scored without temporal context, 0 to 1, where the source tells; a file's tags are
+    /// text.
     #[must_use]
     pub fn no_context_fraction(&self) -> Option<f64> {
-        self.properties.get("NO_CONTEXT_FRACTION")?.as_f64()
+        let told = self.properties.get("NO_CONTEXT_FRACTION")?;
+        told.as_f64().or_else(|| told.as_str()?.parse().ok())
+    }
+
+    /// The product that it was made from, where the source tells, and that is none of this acquisition: another unit,
+    /// datatake or tile. Names of the old format do not tell the datatake.
+    #[must_use]
+    pub fn foreign_product(&self, platform: &str, index: &SystemIndex) -> Option<&str> {
+        let name = self.properties.get("SOURCE_PRODUCT_ID")?.as_str()?;
+        let (product, parts) = (ProductName::parse(name).filter(|product| !product.is_old)?, index.parts()?);
+        let is_its = platform.ends_with(product.unit)
+            && product.start == parts.start
+            && product.tile.is_none_or(|tile| tile == parts.tile);
+        (!is_its).then_some(name)
     }
 }
 

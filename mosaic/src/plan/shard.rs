@@ -1,6 +1,6 @@
 //! One MGRS tile's share of the plan: what its workers must know, and nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,9 @@ pub struct SceneInput {
     pub bands: Vec<SourceFile>,
     /// The score's file.
     pub score: SourceFile,
+    /// What the score's source tells of how it was made, by name: it may change where nothing else does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub score_made: BTreeMap<String, String>,
     /// Index of the plan's slice that holds its sensing start.
     pub slice: usize,
 }
@@ -65,6 +68,8 @@ struct SceneKey<'a> {
     offset: i32,
     bands: Vec<(&'a str, &'a str)>,
     score: (&'a str, &'a str),
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    score_made: &'a BTreeMap<String, String>,
 }
 
 /// One (sub-tile, slice): the partial that is made and kept.
@@ -223,6 +228,7 @@ impl SceneInput {
             offset: self.offset,
             bands: self.bands.iter().map(SourceFile::key).collect(),
             score: self.score.key(),
+            score_made: &self.score_made,
         }
     }
 }

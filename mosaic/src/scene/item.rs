@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::json::{Object, any_text, first_number, first_text, instant, text};
 use super::product::{ProductName, unit};
-use super::{Baseline, Provider, Scene, Version, assets, harmonise, index};
+use super::{Baseline, Provider, Scene, Version, assets, footprint, harmonise, index};
+use crate::band::Band;
 use crate::href::Base;
 use crate::ids::TileId;
 
@@ -48,6 +49,20 @@ pub enum ItemFault {
         "item {0}: processing baseline unknown, so whether its pixels carry the offset of 1000 is too: expected s2:processing_baseline, processing:version or a product name with N0509"
     )]
     NoBaseline(String),
+    /// Its footprint is not where its rasters are.
+    #[error(
+        "item {id}: its footprint and its rasters lie apart: `geometry` is within {footprint}, by proj:transform {band} is within {raster} (west, south, east, north): mend the item, or leave it out"
+    )]
+    Elsewhere {
+        /// The item.
+        id: String,
+        /// The band whose raster lies elsewhere.
+        band: Band,
+        /// The footprint's box.
+        footprint: String,
+        /// The raster's box.
+        raster: String,
+    },
 }
 
 /// The parts of an item that everything here reads.
@@ -56,6 +71,7 @@ pub(super) struct Item<'a> {
     pub collection: Option<&'a str>,
     pub properties: &'a Object,
     pub assets: &'a Object,
+    pub geometry: Option<&'a Value>,
     links: Option<&'a Vec<Value>>,
 }
 
@@ -72,6 +88,7 @@ impl<'a> Item<'a> {
             collection: value.get("collection").and_then(Value::as_str),
             properties: object("properties")?,
             assets: object("assets")?,
+            geometry: value.get("geometry").filter(|geometry| geometry.is_object()),
             links: value.get("links").and_then(Value::as_array),
         })
     }
@@ -107,6 +124,7 @@ impl Scene {
         let platform = platform(&item, product.as_ref()).ok_or_else(|| ItemFault::NoPlatform(id()))?;
         let (baseline, provider) = (baseline(&item, product.as_ref()), provider(&item));
         let mut bands = assets::choose(&item, base);
+        footprint::check(&item, &bands)?;
         let offset = harmonise::settle(&item, provider, baseline, &mut bands)?;
         Ok(Self {
             id: id(),

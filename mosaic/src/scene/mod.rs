@@ -4,6 +4,7 @@
 //! STAC item ─► item ─┬─► index      which key, and how sure
 //!                    ├─► assets     which raster serves each band
 //!                    ├─► harmonise  which offset its pixels need
+//!                    ├─► footprint  whether it lies where its rasters do
 //!                    └─► versions   which of several versions counts
 //! ```
 //!
@@ -11,6 +12,7 @@
 
 mod assets;
 mod baseline;
+mod footprint;
 mod harmonise;
 mod index;
 mod item;
@@ -27,6 +29,7 @@ pub use assets::{Asset, AssetGrid, Media};
 pub use baseline::{BadBaseline, Baseline};
 pub use index::{IndexClue, IndexParts};
 pub use item::ItemFault;
+pub(crate) use product::ProductName;
 pub use versions::{Superseded, Version, collapse, unique};
 
 use crate::band::Band;

@@ -11,7 +11,7 @@ use crate::ids::TileId;
 /// Compact: `S2A_MSIL2A_20230815T095031_N0509_R079_T33TWL_20230815T155057.SAFE`, with some catalogues' item ids
 /// leaving parts out. Old: `S2A_OPER_PRD_MSIL1C_PDMC_20160607T155246_R062_V20150627T102531_20150627T102531`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ProductName {
+pub(crate) struct ProductName {
     /// `a` of `S2A`.
     pub unit: char,
     /// Start of the datatake; of the sensing (V-time) in the old format.
@@ -22,6 +22,8 @@ pub(super) struct ProductName {
     pub orbit: Option<u16>,
     /// `T33TWL`.
     pub tile: Option<TileId>,
+    /// Whether the name is of the old format.
+    pub is_old: bool,
     /// The last time in the name: when this version was made.
     pub made: Option<Timestamp>,
 }
@@ -46,6 +48,7 @@ impl ProductName {
             baseline: rest.iter().find_map(|part| Baseline::from_product_part(part)),
             orbit: rest.iter().find_map(|part| orbit(part)),
             tile: rest.iter().filter(|part| part.starts_with('T')).find_map(|part| part.parse().ok()),
+            is_old: old,
             made,
         })
     }

@@ -46,6 +46,7 @@ pub fn scene(tile: TileId, day: &str) -> SceneInput {
         offset: -1000,
         bands: vec![file(&format!("{tile}-{day}-B02")), file(&format!("{tile}-{day}-B04"))],
         score: file(&format!("{tile}-{day}-score")),
+        score_made: BTreeMap::new(),
         slice: usize::MAX,
     }
 }

@@ -4,6 +4,7 @@ use mosaic::grid::tile_grid;
 use mosaic::ids::TileId;
 use mosaic::projection::utm_of_epsg;
 use mosaic::request::StacApi;
+use mosaic::survey::SCORE_TAGS;
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::publish::footprint::Footprint;
 pub(super) const PAGE: usize = 100;
 
 /// What scenes and scores are read from; the rest of an item is not asked for.
-const PROPERTIES: [&str; 36] = [
+const PROPERTIES: [&str; 32] = [
     "system:index",
     "datetime",
     "start_datetime",
@@ -50,10 +51,6 @@ const PROPERTIES: [&str; 36] = [
     "proj:code",
     "proj:shape",
     "proj:transform",
-    "MODEL_VERSION",
-    "PROCESSING_SOFTWARE_VERSION",
-    "NO_CONTEXT_FRACTION",
-    "SOURCE_PRODUCT_ID",
 ];
 
 /// What is asked of an API, whatever the tile.
@@ -114,7 +111,7 @@ fn spellings(tile: TileId) -> Vec<String> {
 fn fields(known: Option<&Known>) -> Vec<String> {
     let itself = ["type", "id", "collection", "geometry", "bbox", "links"].map(str::to_owned);
     let assets = known.map_or_else(|| vec!["assets".to_owned()], Known::assets);
-    let properties = PROPERTIES.iter().map(|name| format!("properties.{name}"));
+    let properties = PROPERTIES.iter().chain(&SCORE_TAGS).map(|name| format!("properties.{name}"));
     itself.into_iter().chain(properties).chain(assets).collect()
 }
 

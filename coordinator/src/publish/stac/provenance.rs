@@ -116,12 +116,22 @@ impl<'a> Sources<'a> {
     pub(super) fn properties(&self) -> Map<String, Value> {
         let baselines = self.0.iter().filter_map(|scene| scene.baseline).map(|b| b.to_string()).collect();
         let told = |name| self.0.iter().filter_map(|scene| scene.told(name)).collect();
-        let sets: [(&str, BTreeSet<String>); 3] = [
+        let sets: [(&str, BTreeSet<String>); 4] = [
             ("clearmosaic:baselines", baselines),
             ("clearmosaic:score_model_versions", told("MODEL_VERSION")),
             ("clearmosaic:score_processing_software_versions", told("PROCESSING_SOFTWARE_VERSION")),
+            ("clearmosaic:score_source_products", told("SOURCE_PRODUCT_ID")),
         ];
-        sets.into_iter().filter(|(_, set)| !set.is_empty()).map(|(name, set)| (name.to_owned(), json!(set))).collect()
+        let mut all: Map<String, Value> = sets
+            .into_iter()
+            .filter(|(_, set)| !set.is_empty())
+            .map(|(name, set)| (name.to_owned(), json!(set)))
+            .collect();
+        let fractions = self.0.iter().filter_map(|scene| scene.told("NO_CONTEXT_FRACTION")?.parse::<f64>().ok());
+        if let Some(most) = fractions.reduce(f64::max) {
+            all.insert("clearmosaic:score_max_no_context_fraction".to_owned(), json!(most));
+        }
+        all
     }
 }
 
