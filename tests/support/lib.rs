@@ -12,7 +12,7 @@ mod run;
 mod s3;
 mod world;
 
-pub use archive::{Archive, Asked, Fault, Faults, Paging, Seen, StacApi};
+pub use archive::{Archive, Asked, Fault, Faults, Paging, Sas, Seen, StacApi};
 pub use cluster::Coordinator;
 pub use disk::SmallDisk;
 pub use etcd::Etcd;

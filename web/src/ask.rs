@@ -98,5 +98,5 @@ impl Answer {
 
 /// A date of HTTP, `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn time(text: &str) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+    rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }

@@ -15,6 +15,7 @@
 mod ask;
 mod error;
 mod patience;
+mod signer;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub use ask::{Answer, Ask};
 pub use error::WebError;
 use error::{Failed, is_passing, plain};
 pub use patience::Patience;
+use signer::Signer;
 
 /// Redirects that are followed.
 const HOPS: usize = 5;
@@ -47,6 +49,7 @@ pub struct Web {
     client: Client,
     allow: Allow,
     patience: Patience,
+    signer: Signer,
     counts: Arc<Counts>,
 }
 
@@ -80,7 +83,7 @@ impl Web {
         let client =
             Client::builder().redirect(Policy::none()).connect_timeout(patience.connect).timeout(patience.once);
         let client = client.build().map_err(|e| WebError::Setup(plain(&e)))?;
-        Ok(Self { client, allow, patience, counts: Arc::default() })
+        Ok(Self { client, allow, patience, signer: Signer::of_environment(), counts: Arc::default() })
     }
 
     /// How often was asked, by this one and its copies.
@@ -134,7 +137,9 @@ impl Web {
         for _ in 0..=HOPS {
             self.allow.admit(url.as_str()).map_err(Failed::NotAllowed)?;
             let response = self.send(&method, &url, &headers, ask).await?;
-            let Some(next) = next(&url, &response)? else { return answer(response).await };
+            let Some(next) = next(&url, &response)? else {
+                return self.signer.judge(&url, answer(response).await).await;
+            };
             // 303 alone says that what was posted is not to be posted again.
             if response.status() == StatusCode::SEE_OTHER {
                 method = Method::GET;
@@ -149,7 +154,8 @@ impl Web {
 
     async fn send(&self, method: &Method, url: &Url, headers: &HeaderMap, ask: &Ask) -> Result<Response, Failed> {
         self.counts.asked.fetch_add(1, Ordering::Relaxed);
-        let mut request = self.client.request(method.clone(), url.clone()).headers(headers.clone());
+        let signed = self.signer.sign(&self.client, url).await?.unwrap_or_else(|| url.clone());
+        let mut request = self.client.request(method.clone(), signed).headers(headers.clone());
         request = request.header(USER_AGENT, concat!("clearmosaic/", env!("CARGO_PKG_VERSION")));
         if let Some(body) = ask.body.as_ref().filter(|_| *method != Method::GET) {
             request = request.body(body.clone());

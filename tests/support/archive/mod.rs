@@ -7,6 +7,7 @@
 
 mod faults;
 mod files;
+mod sas;
 mod stac;
 mod traffic;
 
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 pub use faults::{Fault, Faults};
+pub use sas::Sas;
 pub use stac::{Paging, StacApi};
 use traffic::Traffic;
 pub use traffic::{Asked, Seen};
@@ -45,6 +47,13 @@ impl Archive {
     #[must_use]
     pub fn of_api(api: StacApi, dir: &Path) -> Self {
         Self::serving(api.router().fallback_service(files::router(dir)))
+    }
+
+    /// Serves a STAC API at `/stac/`, and the files of a directory below `/blobs/` to whoever brings a token, which
+    /// `/sas/token` gives.
+    #[must_use]
+    pub fn with_tokens(api: StacApi, sas: Sas, dir: &Path) -> Self {
+        Self::serving(api.router().merge(sas.router(dir)))
     }
 
     /// Serves a router.

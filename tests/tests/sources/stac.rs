@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    Archive, Faults, Paging, Run, StacApi, World, assert_same, binary, command, json, rasters, root, run_command,
+    Archive, Faults, Paging, Run, Sas, StacApi, World, assert_same, binary, command, json, rasters, root, run_command,
 };
 
 /// Patience that suits a test; what is waited for is never the result.
@@ -96,6 +97,52 @@ fn real_items_link_as_from_disk() {
             assert_eq!(linked(&path, &settings), expected, "{collection} {paging:?} {extensions} {posts} {counts}");
         }
     }
+}
+
+/// Settings by which an archive is the Planetary Computer.
+fn as_planetary_computer(archive: &Archive) -> Vec<(&'static str, String)> {
+    vec![
+        ("CLEARMOSAIC_PLANETARY_COMPUTER_URL", archive.url("/stac")),
+        ("CLEARMOSAIC_PLANETARY_COMPUTER_RASTERS", archive.url("/blobs/")),
+        ("CLEARMOSAIC_PLANETARY_COMPUTER_TOKEN", archive.url("/sas/token")),
+    ]
+}
+
+#[test]
+fn tokens_are_asked_for_renewed_and_never_kept() {
+    let world = World::new("few");
+    let expected = linked(&world.write("disk.request.json", &json!({"output": "out"})), &[]);
+    // A catalogue of one file for each item: a request each.
+    fs::create_dir(world.path("scenes/items")).unwrap();
+    let mut links = Vec::new();
+    for (n, mut item) in world.items().into_iter().enumerate() {
+        for asset in item["assets"].as_object_mut().unwrap().values_mut() {
+            asset["href"] = json!(format!("../../{}", asset["href"].as_str().unwrap()));
+        }
+        fs::write(world.path(&format!("scenes/items/{n}.json")), item.to_string()).unwrap();
+        links.push(json!({"rel": "item", "href": format!("scenes/items/{n}.json")}));
+    }
+    let catalogue = json!({"type": "Catalog", "stac_version": "1.0.0", "id": "c", "links": links});
+    fs::write(world.path("catalog.json"), catalogue.to_string()).unwrap();
+    let day = 86_400;
+    for (skew, stillborn) in [(0, (0, 0.0)), (-day, (0, 0.0)), (day, (0, 0.0)), (0, (3, 0.4))] {
+        let sas = Sas { lasts: Duration::from_secs(2400), skew, stillborn };
+        let archive = Archive::with_tokens(StacApi::of("sentinel-2-l2a", Vec::new()), sas, &world.path(""));
+        let fields = json!({"output": "out", "scenes": {"items": archive.url("/blobs/catalog.json")}});
+        let found = link(&world.write("pc.request.json", &fields), &as_planetary_computer(&archive));
+        assert_eq!(found.code, Some(0), "{skew} {stillborn:?}: {}", found.stderr);
+        let lines = found.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+        assert_eq!(lines, expected, "{skew} {stillborn:?}");
+        assert!(!found.stdout.contains("sig="), "{}", found.stdout);
+        let tokens = archive.asked().iter().filter(|asked| asked.path == "/sas/token").count();
+        assert!(tokens == 1 || stillborn.1 > 0.0, "{tokens} tokens, {skew} s ahead");
+    }
+    let sas = Sas { lasts: Duration::from_secs(2400), skew: 0, stillborn: (0, 1.1) };
+    let archive = Archive::with_tokens(StacApi::of("sentinel-2-l2a", Vec::new()), sas, &world.path(""));
+    let fields = json!({"output": "out", "scenes": {"items": archive.url("/blobs/catalog.json")}});
+    let refused = link(&world.write("pc.request.json", &fields), &as_planetary_computer(&archive));
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("also with a new token") && !refused.stderr.contains("sig="), "{}", refused.stderr);
 }
 
 /// A made-up archive behind an API: scenes and scores, their rasters on another server.
