@@ -3,11 +3,12 @@
 //! ```text
 //! catalogue (made up) ─► coordinator, another one ◄─► etcd
 //!                             ▲ gRPC over TCP
-//!                             └── 1,000 workers, a task of this process each: lease, report, lease, report, …
+//!                             ├── 1,000 workers, a task of this process each: lease, report, lease, report, …
+//!                             └── then 8 that sleep, each a process of its own: this program, run as `asleep URL`
 //! ```
 //!
-//! `bench-cluster CLEARMOSAIC AREA [--workers N] [--seconds S] [--most TILES]`. Prints a table of figures beside what is
-//! wanted. Where the area's file or etcd is missing it says so, loudly, and measures nothing.
+//! `bench-cluster CLEARMOSAIC AREA [--workers N] [--seconds S] [--most TILES] [--rate R]`. The workers go as fast as they
+//! can first, then do R tasks a second together. Prints a table of figures beside what is wanted. Where the area's file or etcd is missing it says so, loudly, and measures nothing.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used)]
 
 mod catalogue;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use figures::{Table, milliseconds, quantile};
-use processes::{Coordinator, Etcd};
+use processes::{Coordinator, Etcd, Sleeper};
 use tokio::time::sleep;
 use workers::Crowd;
 
@@ -30,6 +31,7 @@ struct Options {
     workers: usize,
     seconds: u64,
     most: usize,
+    rate: u64,
 }
 
 impl Options {
@@ -46,14 +48,21 @@ impl Options {
             workers: number("--workers", 1000) as usize,
             seconds: number("--seconds", 30),
             most: number("--most", u64::MAX) as usize,
+            rate: number("--rate", 5000),
         })
     }
 }
 
 #[tokio::main]
 async fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [asleep, url] = &args[..]
+        && asleep == ASLEEP
+    {
+        return workers::sleep_on(url).await;
+    }
     let Some(options) = Options::read() else {
-        eprintln!("usage: bench-cluster CLEARMOSAIC AREA [--workers N] [--seconds S] [--most TILES]");
+        eprintln!("usage: bench-cluster CLEARMOSAIC AREA [--workers N] [--seconds S] [--most TILES] [--rate R]");
         std::process::exit(2);
     };
     if !options.area.is_file() {
@@ -76,8 +85,13 @@ async fn measure(options: &Options, dir: &Path, etcd: &Etcd, table: &mut Table) 
     let mut second = Coordinator::start(&options.binary, dir, &etcd.url).await;
     plan(&first, &request, table).await;
 
-    let crowd = Crowd::start(&[&first.url, &second.url], options.workers, Duration::ZERO);
-    sustained(options, &first, etcd, &crowd, table).await;
+    table.add("workers", options.workers.to_string(), "");
+    let both = [first.url.as_str(), second.url.as_str()];
+    let crowd = Crowd::start(&both, options.workers, Duration::ZERO, None);
+    sustained("as fast as they can", options, &first, etcd, &crowd, table).await;
+    crowd.stop().await;
+    let crowd = Crowd::start(&both, options.workers, Duration::ZERO, Some(options.rate as f64));
+    sustained(&format!("at {} a second", options.rate), options, &first, etcd, &crowd, table).await;
     failover(&mut first, &crowd, table).await;
     crowd.stop().await;
 
@@ -95,8 +109,15 @@ async fn plan(coordinator: &Coordinator, request: &str, table: &mut Table) {
     table.add("peak memory of that", format!("{} MiB", coordinator.peak_memory() >> 20), "< 1024 MiB");
 }
 
-/// Every worker leases and reports as fast as it can.
-async fn sustained(options: &Options, coordinator: &Coordinator, etcd: &Etcd, crowd: &Crowd, table: &mut Table) {
+/// Workers lease and report.
+async fn sustained(
+    how: &str,
+    options: &Options,
+    coordinator: &Coordinator,
+    etcd: &Etcd,
+    crowd: &Crowd,
+    table: &mut Table,
+) {
     sleep(Duration::from_secs(5)).await;
     let _ = crowd.take();
     let (cpu, puts, since) = (coordinator.cpu(), etcd.metric("etcd_debugging_mvcc_put_total").await, Instant::now());
@@ -104,8 +125,7 @@ async fn sustained(options: &Options, coordinator: &Coordinator, etcd: &Etcd, cr
     let (mut seen, took) = (crowd.take(), since.elapsed().as_secs_f64());
     let (cpu, puts) = (coordinator.cpu() - cpu, etcd.metric("etcd_debugging_mvcc_put_total").await - puts);
     let done = seen.done as f64;
-    table.add("workers", options.workers.to_string(), "");
-    table.add("completions a second", format!("{:.0}", done / took), ">= 5000");
+    table.add(&format!("completions a second, {how}"), format!("{:.0}", done / took), ">= 5000");
     table.add("a grant takes (median)", milliseconds(quantile(&mut seen.grants, 0.5)), "");
     table.add("a grant takes (99 %)", milliseconds(quantile(&mut seen.grants, 0.99)), "<= 100 ms");
     table.add("a report takes (99 %)", milliseconds(quantile(&mut seen.reports, 0.99)), "");
@@ -133,13 +153,20 @@ async fn failover(leader: &mut Coordinator, crowd: &Crowd, table: &mut Table) {
     table.add("failover, from SIGKILL to a lease", format!("{:.1} s", took.as_secs_f64()), "< 10 s");
 }
 
-/// Eight workers whose work is a sleep.
+/// What the program is told that is to be a worker whose work is a sleep.
+const ASLEEP: &str = "asleep";
+/// How many of those there are.
+const SLEEPERS: usize = 8;
+
+/// Eight workers whose work is a sleep: the coordinator's processor time beside the time that they work.
 async fn asleep(coordinator: &Coordinator, table: &mut Table) {
-    let crowd = Crowd::start(&[&coordinator.url], 8, Duration::from_millis(250));
+    let workers: Vec<Sleeper> = (0..SLEEPERS).map(|_| Sleeper::start(ASLEEP, &coordinator.url)).collect();
     sleep(Duration::from_secs(2)).await;
-    let (cpu, since) = (coordinator.cpu(), Instant::now());
+    let (cpu, theirs, since) = (coordinator.cpu(), workers.iter().map(Sleeper::cpu).sum(), Instant::now());
     sleep(Duration::from_secs(10)).await;
-    let share = (coordinator.cpu() - cpu).as_secs_f64() / (8.0 * since.elapsed().as_secs_f64());
-    table.add("CPU, of eight workers that sleep", format!("{:.2} %", share * 100.0), "< 5 %");
-    crowd.stop().await;
+    let took = (coordinator.cpu() - cpu).as_secs_f64();
+    let share = took / (SLEEPERS as f64 * since.elapsed().as_secs_f64());
+    table.add("CPU, of eight workers' time that sleep", format!("{:.2} %", share * 100.0), "< 5 %");
+    let own = (workers.iter().map(Sleeper::cpu).sum::<Duration>() - theirs).as_secs_f64();
+    table.add("  beside their processor time for asking", format!("{took:.2} s; {own:.2} s"), "");
 }

@@ -66,6 +66,42 @@ impl Drop for Etcd {
     }
 }
 
+fn proc(process: &Child, file: &str) -> String {
+    std::fs::read_to_string(format!("/proc/{}/{file}", process.id())).expect("it runs")
+}
+
+/// The processor time that a process has had.
+fn cpu(process: &Child) -> Duration {
+    let stat = proc(process, "stat");
+    // What follows the name, which may hold spaces: state is the third field, times are the 14th and 15th.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// A worker whose work is a sleep: this program again.
+pub struct Sleeper(Child);
+
+impl Sleeper {
+    /// Starts one, which is told to be that.
+    pub fn start(told: &str, url: &str) -> Self {
+        let this = std::env::current_exe().expect("this program is a file");
+        Self(Command::new(this).args([told, url]).spawn().expect("this program starts"))
+    }
+
+    /// The processor time that it has had.
+    pub fn cpu(&self) -> Duration {
+        cpu(&self.0)
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A coordinator.
 pub struct Coordinator {
     process: Child,
@@ -89,7 +125,7 @@ impl Coordinator {
     }
 
     fn proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).expect("it runs")
+        proc(&self.process, file)
     }
 
     /// The most memory that it had, bytes.
@@ -102,11 +138,7 @@ impl Coordinator {
 
     /// The processor time that it has had.
     pub fn cpu(&self) -> Duration {
-        let stat = self.proc("stat");
-        // What follows the name, which may hold spaces: state is the third field, times are the 14th and 15th.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields[11..13].iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
+        cpu(&self.process)
     }
 
     /// Kills it.

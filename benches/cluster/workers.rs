@@ -1,4 +1,7 @@
 //! Workers that do no pixels, each with a connection of its own.
+//!
+//! Where a rate is held, each worker rests after a task for as long as makes all of them together do so many a second: a
+//! grant is measured as a worker sees it that has a slot free, and not as the queue that those make who never rest.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -41,13 +44,17 @@ fn at(urls: &[&str]) -> Coordinators {
 }
 
 impl Crowd {
-    /// Starts so many, whose work takes so long.
-    pub fn start(urls: &[&str], workers: usize, work: Duration) -> Self {
+    /// Starts so many, whose work takes so long; where there is a rate, they do so many tasks a second together.
+    pub fn start(urls: &[&str], workers: usize, work: Duration, rate: Option<f64>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (seen, mut running) = (Arc::<Mutex<Seen>>::default(), JoinSet::new());
         for number in 0..workers {
             let (seen, mut stopped, coordinators) = (Arc::clone(&seen), stopped.clone(), at(urls));
-            let worker = Worker { id: format!("bench-{workers}-{number}"), coordinators, seen, work };
+            let id = format!("bench-{}-{number}", std::process::id());
+            let every = rate.map(|rate| Duration::from_secs_f64(workers as f64 / rate));
+            // Workers do not come all at one moment.
+            let first = every.map_or(Duration::ZERO, |every| every * number as u32 / workers as u32);
+            let worker = Worker { id, coordinators, seen, work, every, first };
             running.spawn(async move {
                 tokio::select! {
                     () = worker.work() => {}
@@ -70,11 +77,23 @@ impl Crowd {
     }
 }
 
+/// Works for a coordinator until it is killed; its work is a sleep.
+pub async fn sleep_on(url: &str) {
+    let crowd = Crowd::start(&[url], 1, Duration::from_millis(250), None);
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        drop(crowd.take());
+    }
+}
+
 struct Worker {
     id: String,
     coordinators: Coordinators,
     seen: Arc<Mutex<Seen>>,
     work: Duration,
+    /// From one task's beginning to the next one's, where a rate is held.
+    every: Option<Duration>,
+    first: Duration,
 }
 
 impl Worker {
@@ -83,7 +102,13 @@ impl Worker {
     }
 
     async fn work(&self) {
+        let mut next = tokio::time::Instant::now() + self.first;
         loop {
+            if let Some(every) = self.every {
+                // Who is late does not make up for it.
+                tokio::time::sleep_until(next).await;
+                next = next.max(tokio::time::Instant::now() - every) + every;
+            }
             let mut client = WorkServiceClient::new(self.coordinators.current());
             let request = LeaseTasksRequest { worker_id: self.id.clone(), free_slots: 1, wait_ms: 15_000 };
             let since = Instant::now();

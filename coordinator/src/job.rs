@@ -18,6 +18,7 @@ use proto::work::{Outcome, TaskSpec, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::SubmitError;
+use crate::kept::{self, keep};
 use crate::prepare::{Linked, projection};
 use crate::publish::SceneProvenance;
 use crate::publish::report::Report as Told;
@@ -71,12 +72,6 @@ pub struct Snapshot {
 
 const PLAN: &str = "clearmosaic plan";
 
-fn keep<T: Serialize>(store: &ArtifactStore, what: &str, document: &T) -> Result<Key, StoreError> {
-    let key = Key::of(what, document);
-    store.write_document(Kind::Plan, &key, document)?;
-    Ok(key)
-}
-
 impl Job {
     /// Plans what was linked, and stores the plan; and which of its artifacts are there.
     ///
@@ -115,11 +110,7 @@ impl Job {
     /// # Errors
     /// Where it is not there, or not as it was stored.
     pub fn load(request: Request, key: &Key, store: &ArtifactStore, survey: &dyn Survey) -> Result<Self, SubmitError> {
-        let Found { plan, documents } = store.read_document(Kind::Plan, key)?;
-        if Key::of(PLAN, &Stored { plan: &plan, documents: &documents }) != *key {
-            let what = store.called(Kind::Plan, key).display().to_string();
-            return Err(StoreError::Corrupt { what, why: "it is not what its key says".to_owned() }.into());
-        }
+        let Found { plan, documents } = kept::read(store, PLAN, key)?;
         let projection = projection(&request, &plan.outputs.aoi, survey)?.map(|(projection, _)| projection);
         let planned = Planned::new(plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
         Ok(Self { request, planned, projection, key: key.clone(), documents })

@@ -42,7 +42,7 @@ fn scores_from_template(template: &str, scenes: &[Scene]) -> Result<ScoreTable, 
 
 fn wanted() -> Wanted {
     let [start, end] = ["2023-08-01T00:00:00Z", "2023-09-01T00:00:00Z"].map(|time| time.parse().unwrap());
-    Wanted { tiles: vec!["33TWL".parse().unwrap()], start, end }
+    Wanted { tiles: vec!["33TWL".parse().unwrap()], start, end, bands: Vec::new() }
 }
 
 fn item(id: &str, day: u8) -> Value {

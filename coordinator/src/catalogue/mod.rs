@@ -38,7 +38,10 @@ pub fn scenes(source: &SceneSource, wanted: &Wanted, archives: &Archives) -> Res
     let (mut scenes, mut faults) = (Vec::new(), Vec::new());
     let mut visit =
         |file: &str, item: &Value, faults: &mut Vec<Fault>| match Scene::from_item(item, &Base::of_file(file)) {
-            Ok(scene) => scenes.push(scene),
+            Ok(mut scene) => {
+                wanted.keep_of(&mut scene);
+                scenes.push(scene);
+            }
             Err(fault) => faults.push(Fault::Item { file: file.to_owned(), fault }),
         };
     wait(Source::of_scenes(source)?.each_item(wanted, archives, &mut faults, &mut visit))?;

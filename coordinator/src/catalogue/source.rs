@@ -7,8 +7,10 @@
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
+use mosaic::band::Band;
 use mosaic::ids::TileId;
 use mosaic::request::{SceneSource, StacApi};
+use mosaic::scene::Scene;
 use serde_json::Value;
 
 use super::archives::Archives;
@@ -27,9 +29,19 @@ pub struct Wanted {
     pub start: Timestamp,
     /// First instant after the period.
     pub end: Timestamp,
+    /// The bands that are read; all where none is named.
+    pub bands: Vec<Band>,
 }
 
 impl Wanted {
+    /// Keeps of a scene's rasters those that are read: a continent's others would take more room than these. One that
+    /// lacks a band keeps all, so that it can be told what it has.
+    pub(super) fn keep_of(&self, scene: &mut Scene) {
+        if !self.bands.is_empty() && self.bands.iter().all(|band| scene.bands.contains_key(band)) {
+            scene.bands.retain(|band, _| self.bands.contains(band));
+        }
+    }
+
     /// The period as catalogues are asked for it: what they take for the time of a scene is off by up to an hour.
     #[must_use]
     pub fn searched(&self) -> (Timestamp, Timestamp) {

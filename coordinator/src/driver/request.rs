@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use artifacts::{ArtifactStore, Kind, StoreError};
+use artifacts::{ArtifactStore, StoreError};
 use mosaic::ids::Key;
 use mosaic::request::Request;
 
 use super::{Driver, NoJob, ReadError, Running, SubmitError};
+use crate::kept;
 use crate::publish::version;
 use crate::state::{self, Asked, Record};
 
@@ -20,23 +21,14 @@ pub(super) fn key_of(request: &Request) -> Key {
 
 /// Keeps a request that bears no rights: its key.
 pub(super) fn keep(request: &Request, store: &ArtifactStore) -> Result<Key, StoreError> {
-    let key = key_of(request);
-    store.write_document(Kind::Plan, &key, request)?;
-    Ok(key)
+    kept::keep(store, REQUEST, request)
 }
 
 fn read(key: &Key, store: &ArtifactStore) -> Result<Request, SubmitError> {
-    let request: Request = match store.read_document(Kind::Plan, key) {
-        Ok(request) => request,
-        Err(error @ StoreError::Away { .. }) => return Err(error.into()),
-        Err(error) => return Err(SubmitError::Forgotten(error)),
-    };
-    if key_of(&request) != *key {
-        let what = store.called(Kind::Plan, key).display().to_string();
-        let why = "it is not what its key says".to_owned();
-        return Err(SubmitError::Forgotten(StoreError::Corrupt { what, why }));
-    }
-    Ok(request)
+    kept::read(store, REQUEST, key).map_err(|error| match error {
+        StoreError::Away { .. } => error.into(),
+        error => SubmitError::Forgotten(error),
+    })
 }
 
 impl Driver {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use mosaic::aoi::Aoi;
 use mosaic::ids::{Key, TileId};
 use mosaic::link::{LinkOptions, Linkage, LinkedScene, link};
+use mosaic::period::Period;
 use mosaic::plan::{self, Inputs, Plan, PlanError, SceneInput, TileShard};
 use mosaic::projection::{Projection, utm_of_epsg};
 use mosaic::request::{AoiSource, Crs, Request};
@@ -53,7 +54,8 @@ pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, 
     let aoi = read_aoi(&request.aoi)?;
     let tiles = aoi.only_tiles().map_or_else(|| aoi.tiles(), <[TileId]>::to_vec);
     let archives = Archives::behind(allow.clone());
-    let wanted = Wanted { tiles: tiles.clone(), start: request.period.start, end: request.period.end };
+    let Period { start, end } = request.period;
+    let wanted = Wanted { tiles: tiles.clone(), start, end, bands: request.bands.clone() };
     let scenes = select(request, &wanted, &archives)?;
     check_bands(request, &scenes)?;
     let scores = &request.scores;
