@@ -221,6 +221,8 @@ def composite(tile, scenes, pixels, side, resolution, request):
     median = request.get("median") or {}
     x = tile.ulx + (pixels % side + 0.5) * resolution
     y = tile.uly - (pixels // side + 0.5) * resolution
+    reach = range(-request.get("edge_erosion", 0), request.get("edge_erosion", 0) + 1)
+    near = [(dy, dx) for dy in reach for dx in reach if (dy, dx) != (0, 0)]
     datatakes = {}
     for scene in sorted(scenes, key=lambda s: s.index):
         datatakes.setdefault((scene.platform, scene.start), []).append(scene)
@@ -232,6 +234,9 @@ def composite(tile, scenes, pixels, side, resolution, request):
             dn = [look_up(scene.files[b], tile, x, y) for b in bands]
             for band in dn:
                 clear &= band > 0  # [2.2] joint over the bands; [2.1] DN 0 is nodata
+            for dy, dx in near:  # edge_erosion: nor are the neighbours of pixels without data
+                for b in bands:
+                    clear &= look_up(scene.files[b], tile, x + dx * resolution, y + dy * resolution) > 0
             clear &= values[:, 0, d] == 0
             for b, band in enumerate(dn):
                 values[clear, b, d] = np.maximum(band[clear] + scene.offset, 1)  # [2.1]

@@ -165,6 +165,14 @@ def year(folder):
     archive.request({"bbox": [15.6, 45.8, 16.0, 46.2]}, grid={"crs": "native", "resolution": 60})
 
 
+def eroded(folder):
+    """What is near nodata is left out, across the borders of sub-tiles too."""
+    archive = Archive(folder)
+    for start in dates(7):
+        archive.scene("33TWL", start, (49440, 49440, 24000, 24000), resolution=60, clear=0.9)
+    archive.request({"bbox": [15.6, 45.3, 16.0, 45.7]}, grid={"crs": "native", "resolution": 60}, edge_erosion=1)
+
+
 def many(folder):
     """Two tiles, 20 dates, each a slice of its own: twelve sub-tiles, hundreds of small tasks."""
     archive = Archive(folder)
@@ -294,7 +302,7 @@ def mixed(folder):
     archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
 
 
-WORLDS = (few, mixed, year, many, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
+WORLDS = (few, mixed, year, eroded, many, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
           lacking)
 
 

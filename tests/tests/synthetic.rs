@@ -28,6 +28,11 @@ fn of_the_versions_of_a_scene_one_counts() {
 }
 
 #[test]
+fn what_is_near_nodata_is_left_out_where_that_is_asked_for() {
+    let _ = equals_the_oracle("eroded");
+}
+
+#[test]
 fn chunks_of_a_datatake_are_one_observation() {
     assert_eq!(equals_the_oracle("chunks")["linked"], 10);
 }

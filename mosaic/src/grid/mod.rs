@@ -53,6 +53,14 @@ pub struct PixelGrid {
 }
 
 impl PixelGrid {
+    /// The grid with so many pixels more on every side.
+    #[must_use]
+    pub fn with_rim(&self, pixels: usize) -> Self {
+        let metres = pixels as f64 * self.resolution;
+        let (width, height) = (self.width + 2 * pixels, self.height + 2 * pixels);
+        Self { ulx: self.ulx - metres, uly: self.uly + metres, width, height, ..*self }
+    }
+
     /// The centre of a pixel, CRS units. Always counted from the grid's origin, so that every window of the grid sees
     /// the same bits.
     #[must_use]

@@ -109,6 +109,7 @@ fn recipe(request: &Request) -> Recipe {
         score_band: request.scores.band,
         dtype: request.median.dtype,
         min_observations: request.median.min_observations,
+        edge_erosion: request.edge_erosion,
     }
 }
 

@@ -25,6 +25,15 @@ pub struct Recipe {
     pub dtype: Dtype,
     /// Fewer clear observations than this: nodata.
     pub min_observations: u16,
+    /// Pixels that are not clear around every one without data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub edge_erosion: u8,
+}
+
+/// Keys and plans of requests that do not ask for it are as they were before it could be asked for.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(pixels: &u8) -> bool {
+    *pixels == 0
 }
 
 /// A file as it was when the plan was made.
@@ -115,6 +124,8 @@ struct PartialKey<'a> {
     bands: &'a [Band],
     threshold: f64,
     score_band: ScoreBand,
+    #[serde(skip_serializing_if = "is_zero")]
+    edge_erosion: u8,
     /// Digest of the scenes: a tile's sub-tiles share it.
     scenes: &'a Key,
 }
@@ -150,6 +161,7 @@ impl Recipe {
                 bands: &self.bands,
                 threshold: self.threshold,
                 score_band: self.score_band,
+                edge_erosion: self.edge_erosion,
                 scenes,
             },
         )

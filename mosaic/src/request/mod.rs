@@ -51,6 +51,11 @@ pub struct Request {
     pub scenes: SceneSource,
     /// Where the scores are, and which are good enough.
     pub scores: Scores,
+    /// Working pixels that are not clear around every pixel without data in a requested band, or beyond a raster's edge:
+    /// at the rim of a swath one band's nodata leaks past the others. 0 to 16.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(max = 16))]
+    pub edge_erosion: u8,
     /// How the median is finished.
     #[serde(default)]
     pub median: Median,
@@ -105,6 +110,12 @@ pub struct Scores {
     /// Scores made with a larger share of sub-tiles without temporal context are left out, 0 to 1.
     #[schemars(default = "one", range(min = 0.0, max = 1.0))]
     pub max_no_context_fraction: f64,
+}
+
+/// What is left out of a request's digest is what requests did not have.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(pixels: &u8) -> bool {
+    *pixels == 0
 }
 
 fn default_threshold() -> f64 {

@@ -46,6 +46,9 @@ impl Request {
         self.check_bands(&mut faults);
         self.check_filter(&mut faults);
         self.check_sources(&mut faults);
+        faults.check(self.edge_erosion <= 16, "edge_erosion", || {
+            format!("{} is outside 0..16 pixels", self.edge_erosion)
+        });
         self.check_grid(&mut faults);
         faults.check(self.median.min_observations > 0, "median.min_observations", || "0: write 1 or more".into());
         self.check_output(&mut faults);

@@ -79,7 +79,8 @@ impl Executor {
         let window = shard.grid.windowed(&planned.at.window);
         let header = shape(shard, planned);
         let depth = scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
-        let needs = Needs::of(window.width * window.height, window.width, header.bands.len(), depth);
+        let read = window.with_rim(usize::from(shard.recipe.edge_erosion));
+        let needs = Needs::of(read.width * read.height, read.width, header.bands.len(), depth);
         let reserved = self.memory.reserve(needs.least(), needs.most(depth))?;
         let watch = Stopwatch::start();
         let mut opener = Opener::new(&self.headers);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use mosaic::accumulate::Observation;
 use mosaic::bits::Bits;
+use mosaic::edge::Rim;
 use mosaic::grid::PixelGrid;
 use mosaic::mask::Threshold;
 use mosaic::plan::{Recipe, SceneInput, SourceFile};
@@ -55,7 +56,9 @@ type Taking<'a> = dyn FnMut(usize, usize, Row<'_>, Option<&[bool]>, &Placement<'
 pub struct Observer<'a> {
     opener: &'a mut dyn Open,
     recipe: &'a Recipe,
+    /// With its rim, where edges are eroded.
     window: PixelGrid,
+    rim: Option<Rim>,
     projection: Arc<dyn Projection>,
     lookups: HashMap<Geometry, Arc<Lookup>>,
     fetched: Vec<Fetched>,
@@ -71,10 +74,14 @@ impl<'a> Observer<'a> {
     /// Where the window's CRS is none.
     pub fn new(opener: &'a mut dyn Open, recipe: &'a Recipe, window: PixelGrid) -> Result<Self, ReadError> {
         let projection = project::of_epsg(window.epsg)?;
+        let by = usize::from(recipe.edge_erosion);
+        let rim = (by > 0).then(|| Rim::new(by, window.width, window.height));
+        let window = if by > 0 { window.with_rim(by) } else { window };
         Ok(Self {
             opener,
             recipe,
             window,
+            rim,
             projection,
             lookups: HashMap::new(),
             fetched: Vec::new(),
@@ -90,7 +97,7 @@ impl<'a> Observer<'a> {
         Counters { skipped: self.counters.skipped + blocks * scenes, ..self.counters }
     }
 
-    /// Pixels of the window.
+    /// Pixels of the window that is read.
     #[must_use]
     pub const fn pixels(&self) -> usize {
         self.window.width * self.window.height
@@ -122,13 +129,16 @@ impl<'a> Observer<'a> {
 
     fn read(&mut self, scene: &SceneInput) -> Result<Option<Observation>, ReadError> {
         let mut clear = self.clear(&scene.score)?;
+        // Of what is eroded, pixels that are not clear decide as well.
+        let deciding = self.rim.map(|rim| rim.deciding(&mut clear));
         if !clear.any() {
             self.unopened.1 += 1;
             return Ok(None);
         }
         let mut bands = scene.bands.iter().map(|file| self.open_band(file)).collect::<Result<Vec<_>, _>>()?;
         for (raster, lookup) in &mut bands {
-            let blocks = wanted_blocks(lookup, raster.layout(), &clear, self.window.width);
+            let wanted = deciding.as_ref().unwrap_or(&clear);
+            let blocks = wanted_blocks(lookup, raster.layout(), wanted, self.window.width);
             raster.expect(&blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>());
         }
         self.unopened.0 = bands.iter().map(|(raster, lookup)| blocks_under(lookup, raster.layout())).sum();
@@ -140,13 +150,23 @@ impl<'a> Observer<'a> {
                 return Ok(None);
             }
             let before = self.counters.blocks;
-            for (mut plane, data) in self.read_bands(bands, &clear)? {
-                clear.and(&data);
+            for (mut plane, data) in self.read_bands(bands, deciding.as_ref().unwrap_or(&clear))? {
+                match self.rim.zip(deciding.as_ref()) {
+                    Some((rim, deciding)) => {
+                        rim.erode(&mut clear, deciding, &data);
+                        plane = rim.cut(&plane);
+                    }
+                    None => clear.and(&data),
+                }
                 mosaic::mask::harmonise(&mut plane, scene.offset);
                 values.push(plane);
             }
             self.counters.skipped = self.counters.skipped.saturating_sub(self.counters.blocks - before);
         }
+        let clear = match self.rim {
+            Some(rim) => rim.cut_bits(&clear),
+            None => clear,
+        };
         Ok(clear.any().then(|| Observation::new(clear, values)))
     }
 
