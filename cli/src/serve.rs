@@ -95,7 +95,8 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let slots = args.slots.map_or(cores, usize::from);
     let own = Allow::under(&args.allow).map_err(|e| BadInput::one(e.to_string()))?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let worked = runtime.block_on(async {
         let mut registry = metrics::registry();
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
         metrics::serve(args.metrics, registry).await?;
@@ -121,7 +122,10 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
             }
             worked => Ok(worked.map(|()| Exit::Complete)?),
         }
-    })
+    });
+    // A task that was left to itself is not waited for: it may never end.
+    runtime.shutdown_background();
+    worked
 }
 
 /// A store and what may be read, and who executes tasks with them.

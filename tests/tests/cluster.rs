@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Coordinator, MADE, Run, World, artifacts, assert_same, clearmosaic, rasters};
+use tests::{Archive, Coordinator, Fault, Faults, MADE, Run, World, artifacts, assert_same, clearmosaic, rasters};
 
 /// An archive with a monthly mosaic in `whole`, and the request of the same in `out`.
 fn world() -> (World, PathBuf) {
@@ -184,6 +184,32 @@ fn what_is_cancelled_stops_and_what_failed_is_retried() {
     let [done, total] = ["done", "total"].map(|count| partials[count].as_u64().unwrap());
     assert!(done > 0 && done * 12 <= total, "{told}");
     same_as_whole("mended", &world);
+}
+
+/// An archive that never answers holds up a task for ever: who cancels its mosaic has the slot back, and the worker ends.
+#[test]
+fn a_task_that_cannot_be_stopped_is_left() {
+    let (world, request) = world();
+    let archive = Archive::of(&world.path(""));
+    archive.set(Faults::at(1, &[(Fault::Silence, 1.0)]));
+    let mut items = world.items();
+    for asset in items.iter_mut().flat_map(|item| item["assets"].as_object_mut().unwrap().values_mut()) {
+        asset["href"] = archive.url(&format!("/{}", asset["href"].as_str().unwrap())).into();
+    }
+    world.write_items("far.json", &items);
+    let far =
+        world.write("far.request.json", &json!({"name": "far", "output": "out", "scenes": {"items": "far.json"}}));
+    let coordinator = Coordinator::start(&world.path("store"));
+    let mut worker = coordinator.worker(&["--slots", "1"]);
+    let hung = coordinator.ask(&["submit", &far.to_string_lossy()]).stdout;
+    while archive.asked().is_empty() {
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(coordinator.ask(&["cancel", hung.trim_end()]).code, Some(0));
+    let _ = watched(&coordinator, &request).complete();
+    same_as_whole("beside one that hangs", &world);
+    worker.signal("TERM");
+    assert_eq!(worker.ended().code(), Some(0));
 }
 
 /// One worker makes both a task at a time: the second to come has sixteen times as much of it as the first.

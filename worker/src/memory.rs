@@ -112,8 +112,10 @@ impl Memory {
     /// For how many tasks like the last one there is room, beside those that have begun. Whoever is alone may try.
     fn room_now(&self) -> usize {
         let state = self.state();
-        let need = self.share.max(state.need);
-        let room = (state.free / need).saturating_sub(state.begun.saturating_sub(state.reserved));
+        // A fair share each; where that is not left, what is free may do for one.
+        let shares = state.free / self.share.max(state.need);
+        let spare = shares.max(usize::from(state.free >= state.need.max(1)));
+        let room = spare.saturating_sub(state.begun.saturating_sub(state.reserved));
         match (state.begun, state.is_full) {
             (0, _) => room.max(1),
             (_, true) => 0,
@@ -195,5 +197,13 @@ mod tests {
         assert_eq!(waiting.await.unwrap(), 1);
         drop((held, begun));
         assert_eq!(memory.room(8).await, 2);
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_leaves_what_it_does_not_hold() {
+        let memory = Memory::new(1000, 1);
+        let hangs = (memory.begin(), memory.reserve(100, 300).unwrap());
+        assert_eq!(memory.room(1).await, 1);
+        drop(hangs);
     }
 }

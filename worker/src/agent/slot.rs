@@ -1,6 +1,7 @@
 //! One task's execution.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::work::{Failure, FailureKind, Lease, Outcome};
 
@@ -11,6 +12,12 @@ use crate::execute::{Cancel, Executor, TaskError};
 use crate::memory::Begun;
 use crate::metrics::Metrics;
 use crate::told::Told;
+
+/// How long a task that is told to stop may take until its slot goes on without it: one that waits for an archive which
+/// never answers cannot be told. What it holds of memory it holds until it ends.
+const LEFT: Duration = Duration::from_secs(3);
+/// How often it is looked at whether a task is told to stop.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How a slot is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +64,20 @@ impl Slot {
     /// Executes it, and reports how it ended.
     pub(super) async fn execute(self, lease: Lease) -> Given {
         let told = Told::begin(&lease, &self.worker_id, &self.metrics);
-        let (executor, spec, span, cancel) = (Arc::clone(&self.executor), lease.spec, told.span(), self.cancel);
-        let run = tokio::task::spawn_blocking(move || span.in_scope(|| executor.run(&spec, &cancel))).await;
-        drop(self.begun);
+        let (executor, spec, span, begun) = (Arc::clone(&self.executor), lease.spec, told.span(), self.begun);
+        let cancel = self.cancel.clone();
+        let run = tokio::task::spawn_blocking(move || {
+            let run = span.in_scope(|| executor.run(&spec, &cancel));
+            drop(begun);
+            run
+        });
+        let run = tokio::select! {
+            run = run => run,
+            () = left(&self.cancel) => {
+                tracing::warn!(task = %lease.grant.task, "a task does not stop: it is left to itself");
+                Ok(Err(TaskError::Cancelled))
+            }
+        };
         let is_content = matches!(run, Ok(Err(TaskError::NoRoom(_) | TaskError::Cancelled)));
         let outcome = match run {
             Ok(run) => self.executor.outcome(run),
@@ -75,4 +93,12 @@ impl Slot {
         self.held.remove(&lease.grant);
         if lacks { Given::Back } else { Given::Up }
     }
+}
+
+/// Waits until a task has been told to stop, and has had its time for that.
+async fn left(cancel: &Cancel) {
+    while !cancel.is_cancelled() {
+        tokio::time::sleep(LOOK).await;
+    }
+    tokio::time::sleep(LEFT).await;
 }

@@ -45,9 +45,15 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the task is to stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Fails where the task is to stop.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
-        if self.0.load(Ordering::Relaxed) { Err(TaskError::Cancelled) } else { Ok(()) }
+        if self.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
     }
 }
 
