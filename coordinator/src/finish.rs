@@ -1,5 +1,6 @@
 //! From a job whose tasks have all ended to its publication.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use artifacts::{ArtifactStore, Folder, Kind, StoreError, at_once};
@@ -10,7 +11,9 @@ use mosaic::plan::{Planned, QUICKLOOK, TaskKind};
 
 use crate::job::Job;
 use crate::publish::report::{Failure, Observations, Report, State as ReportState, TaskCounts};
-use crate::publish::{MadeTile, Picture, Publication, PublishError, publish as write_version, unless_lost};
+use crate::publish::{
+    MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version, unless_lost,
+};
 use crate::table::{JobTable, SetAside, Tally};
 
 /// How a job's tasks went.
@@ -80,7 +83,7 @@ pub fn publish(
 ) -> Result<(String, Report), PublishError> {
     let (outputs, snapshot) = (&job.planned.plan().outputs, job.snapshot(store)?);
     let tiles = made_tiles(store, &run.tiles)?;
-    let report = report(snapshot.report, run, &tiles);
+    let report = report(snapshot.report, &snapshot.scenes, run, &tiles);
     let quicklook = run.quicklook.as_ref().map(|key| (TaskKind::Quicklook, picture(store, key)));
     let quicklook = unless_lost(quicklook)?.pop();
     let publication = Publication {
@@ -133,12 +136,32 @@ pub fn take_out(job: &Job, run: &Run, store: &ArtifactStore, lost: &[TaskKind]) 
     Ok(again.into_iter().filter_map(|kind| job.planned.layout().index(kind)).collect())
 }
 
-fn report(linked: Report, run: &Run, tiles: &[Option<MadeTile>]) -> Report {
+/// Scenes whose pixels contradict their offset, by baseline: that is what decided on it.
+fn warnings(scenes: &[SceneProvenance], tiles: &[Option<MadeTile>]) -> Vec<String> {
+    let doubts: BTreeMap<_, _> = tiles.iter().flatten().flat_map(|made| &made.contents.meta.doubts).collect();
+    let warned = scenes.iter().filter_map(|scene| Some((scene, doubts.get(&scene.system_index)?)));
+    let mut lines: Vec<_> = warned
+        .map(|(scene, doubt)| {
+            let baseline = scene.baseline.map_or_else(|| "unknown".to_owned(), |baseline| baseline.to_string());
+            let line = format!(
+                "scene {}, processing baseline {baseline}: {}: compare it with its neighbours in time",
+                scene.system_index,
+                doubt.told()
+            );
+            (baseline, line)
+        })
+        .collect();
+    lines.sort();
+    lines.into_iter().map(|(_, line)| line).collect()
+}
+
+fn report(linked: Report, scenes: &[SceneProvenance], run: &Run, tiles: &[Option<MadeTile>]) -> Report {
     let histograms = tiles.iter().flatten().map(|made| &made.contents.meta.observations);
     let state = if run.failed.is_empty() { ReportState::Complete } else { ReportState::Incomplete };
     Report {
         state,
         tasks: run.tasks,
+        warnings: warnings(scenes, tiles),
         observations: Observations::of(histograms),
         bytes_read: run.bytes_read,
         seconds: (run.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,

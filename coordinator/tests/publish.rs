@@ -108,6 +108,7 @@ fn made(store: &Path, outputs: &Outputs, tile: &OutputTile, value: u16) -> MadeT
     let meta = TileMeta {
         observations: BTreeMap::from([(value, tile.grid.window().pixels() as u64)]),
         contributors: BTreeSet::from([SystemIndex(CLEAR.into())]),
+        doubts: BTreeMap::new(),
     };
     let contents = Contents::write(&dir, "0123456789abcdef0123456789abcdef", &names, meta).unwrap();
     MadeTile { folder: Folder::Directory(dir), contents }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
+use crate::dark::Doubt;
 use crate::ids::SystemIndex;
 use crate::kernel::{finish, finish_f32};
 use crate::partial::Middles;
@@ -88,6 +89,9 @@ pub struct CompositeHeader {
     pub dtype: Dtype,
     /// How many clear pixels each scene gave, 0 included.
     pub scenes: BTreeMap<SystemIndex, u64>,
+    /// Scenes whose pixels contradict their offset.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<SystemIndex, Doubt>,
 }
 
 /// Some whole rows of a composite, or all of them.

@@ -18,6 +18,7 @@ pub mod assemble;
 pub mod band;
 pub mod bits;
 pub mod composite;
+pub mod dark;
 pub mod edge;
 pub mod flags;
 pub mod grid;

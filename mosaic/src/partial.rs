@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
+use crate::dark::Doubt;
 use crate::ids::SystemIndex;
 use crate::kernel::{self, BadPack, Layer, Pile};
 
@@ -42,6 +43,9 @@ pub struct Partial {
     pub bands: Vec<Band>,
     /// How many clear pixels each scene gave, 0 included.
     pub scenes: BTreeMap<SystemIndex, u64>,
+    /// Scenes whose pixels contradict their offset.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<SystemIndex, Doubt>,
 }
 
 impl Partial {
@@ -68,6 +72,7 @@ impl Partial {
         for (scene, pixels) in &other.scenes {
             *self.scenes.entry(scene.clone()).or_default() += pixels;
         }
+        self.doubts.extend(other.doubts.iter().map(|(scene, doubt)| (scene.clone(), *doubt)));
     }
 }
 

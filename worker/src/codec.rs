@@ -64,6 +64,7 @@ mod tests {
                 bands: vec![Band::B8A],
                 dtype,
                 scenes: std::collections::BTreeMap::new(),
+                doubts: std::collections::BTreeMap::new(),
             };
             let rows = Composite { counts: vec![3, 0], bands: vec![plane] };
             let mut bytes = encode_composite(&rows);

@@ -25,6 +25,9 @@ pub struct Report {
     /// Of the unlinked, those whose score was made with too little temporal context.
     #[serde(default)]
     pub little_context: Vec<String>,
+    /// What may be wrong without having failed: a line each, that names the scene.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// What the sources tell of the scores that count.
     #[serde(default)]
     pub scores: ScoreFacts,
@@ -195,6 +198,7 @@ impl Report {
             superseded: linkage.superseded.iter().map(superseded).collect(),
             unusable: linkage.unusable.iter().map(unusable).collect(),
             little_context: linkage.unlinked.iter().filter(is_little).map(|scene| scene.name().to_owned()).collect(),
+            warnings: Vec::new(),
             scores: ScoreFacts::of(linkage),
             tasks: TaskCounts::default(),
             observations: Observations::default(),

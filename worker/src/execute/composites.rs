@@ -1,12 +1,13 @@
 //! Composites as the assembler asks for them, from many threads: read once, kept while there is room.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use artifacts::{Kind, StoreError};
 use lru::LruCache;
 use mosaic::assemble::Composites;
 use mosaic::composite::{Composite, CompositeHeader, Plane};
+use mosaic::dark::Doubt;
 use mosaic::ids::{Key, SystemIndex, TileId};
 use mosaic::plan::OutputTile;
 use mosaic::request::Dtype;
@@ -26,7 +27,16 @@ pub struct Inputs<'a> {
     keys: HashMap<Place, Option<Key>>,
     bound: usize,
     kept: Mutex<Kept>,
-    contributors: Mutex<BTreeSet<SystemIndex>>,
+    told: Mutex<Told>,
+}
+
+/// What composites say of scenes.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Those that gave a clear pixel.
+    pub contributors: BTreeSet<SystemIndex>,
+    /// Those whose pixels contradict their offset.
+    pub doubts: BTreeMap<SystemIndex, Doubt>,
 }
 
 /// What is kept, with the bytes that each takes: none while it is being read.
@@ -74,13 +84,13 @@ impl<'a> Inputs<'a> {
         };
         let keys = tile.inputs.iter().enumerate().map(place).collect();
         let kept = Mutex::new(Kept { slots: LruCache::unbounded(), bytes: 0 });
-        Self { executor, keys, bound, kept, contributors: Mutex::default() }
+        Self { executor, keys, bound, kept, told: Mutex::default() }
     }
 
-    /// Scenes that gave a clear pixel to a composite that was read.
+    /// What the composites that were read say of scenes.
     #[must_use]
-    pub fn into_contributors(self) -> BTreeSet<SystemIndex> {
-        self.contributors.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub fn into_told(self) -> Told {
+        self.told.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self, key: &Key) -> Result<Composite, TaskError> {
@@ -95,7 +105,9 @@ impl<'a> Inputs<'a> {
         };
         let (composite, header) = read().map_err(|error| self.executor.lost(Kind::Composite, key, error))?;
         let gave = header.scenes.into_iter().filter(|(_, pixels)| *pixels > 0);
-        lock(&self.contributors).extend(gave.map(|(scene, _)| scene));
+        let mut told = lock(&self.told);
+        told.contributors.extend(gave.map(|(scene, _)| scene));
+        told.doubts.extend(header.doubts);
         Ok(composite)
     }
 }

@@ -5,7 +5,6 @@
 //! merges with what is still loose, a few rows at a time. So every block is decoded once, whatever the depth, and the
 //! result is the same whatever the bound.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use artifacts::ArtifactStore;
@@ -99,18 +98,13 @@ impl<'a> Fold<'a> {
             if self.observations.depth() > 0 && self.is_full(held) {
                 self.put_aside()?;
             }
+            self.header.doubts.append(&mut observer.doubts());
             let given = self.observations.push(granules);
             for (scene, pixels) in seen.into_iter().zip(given) {
                 *self.header.scenes.entry(scene.clone()).or_default() += pixels;
             }
         }
         Ok(())
-    }
-
-    /// How many clear pixels each scene gave.
-    #[must_use]
-    pub fn scenes(&self) -> &BTreeMap<SystemIndex, u64> {
-        &self.header.scenes
     }
 
     /// What the partial says of itself.

@@ -56,7 +56,7 @@ impl Executor {
         let partials = self.open_partials(&planned.partials)?;
         let mut scenes = shape.clone();
         partials.iter().for_each(|partial| scenes.merge_scenes(&partial.header));
-        let header = header(shard, &shape, scenes.scenes);
+        let header = header(shard, &scenes);
         let buffers = vec![Vec::new(); partials.len()];
         let mut merge = Merge { shape: &shape, partials, buffers };
         let path = self.store.called(Kind::Composite, key);

@@ -16,7 +16,7 @@ use proto::work::Done;
 use rayon::prelude::*;
 use tracing::field::Empty;
 
-use super::composites::Inputs;
+use super::composites::{Inputs, Told};
 use super::stopwatch::Stopwatch;
 use super::{Cancel, Executor, TaskError};
 use crate::project::{self, Operation};
@@ -62,7 +62,8 @@ impl Executor {
         })?;
         drop(assemble);
         let observations = observations.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let meta = TileMeta { observations, contributors: inputs.into_contributors() };
+        let Told { contributors, doubts } = inputs.into_told();
+        let meta = TileMeta { observations, contributors, doubts };
         let write = tracing::info_span!("write", bytes = Empty).entered();
         let kept = watch.writing(|| {
             let finish = || writers.into_par_iter().map(CogWriter::finish).collect::<Result<Vec<_>, _>>();

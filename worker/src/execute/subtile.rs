@@ -53,7 +53,7 @@ impl Executor {
         }
         let scenes: Vec<_> = shard.scenes_of(None).collect();
         self.folded(shard, planned, &scenes, cancel, |fold, watch| {
-            let header = header(shard, fold.header(), fold.scenes().clone());
+            let header = header(shard, fold.header());
             self.store.write(Kind::Composite, key, header, |writer| {
                 let path = self.store.called(Kind::Composite, key);
                 let mut frame =
@@ -122,20 +122,18 @@ pub(super) fn shape(shard: &TileShard, planned: &SubTilePlan) -> Partial {
         rows_per_chunk: rows_per_chunk(window.width),
         bands: shard.recipe.bands.clone(),
         scenes: BTreeMap::new(),
+        doubts: BTreeMap::new(),
     }
 }
 
-pub(super) fn header(
-    shard: &TileShard,
-    shape: &Partial,
-    scenes: BTreeMap<mosaic::ids::SystemIndex, u64>,
-) -> CompositeHeader {
+pub(super) fn header(shard: &TileShard, made_of: &Partial) -> CompositeHeader {
     CompositeHeader {
-        width: shape.width,
-        height: shape.height,
-        rows_per_chunk: shape.rows_per_chunk,
-        bands: shape.bands.clone(),
+        width: made_of.width,
+        height: made_of.height,
+        rows_per_chunk: made_of.rows_per_chunk,
+        bands: made_of.bands.clone(),
         dtype: shard.recipe.dtype,
-        scenes,
+        scenes: made_of.scenes.clone(),
+        doubts: made_of.doubts.clone(),
     }
 }

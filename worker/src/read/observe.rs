@@ -1,14 +1,16 @@
 //! An observation of a sub-tile by one scene: the score first, then of the bands, two at a time, only the blocks that
 //! hold a pixel that is still clear. Clear is joint: a pixel without data in one band is lost for all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use mosaic::accumulate::Observation;
 use mosaic::bits::Bits;
+use mosaic::dark::{Darkness, Doubt};
 use mosaic::edge::Rim;
 use mosaic::grid::PixelGrid;
+use mosaic::ids::SystemIndex;
 use mosaic::mask::Threshold;
 use mosaic::plan::{Recipe, SceneInput, SourceFile};
 use mosaic::projection::Projection;
@@ -63,6 +65,7 @@ pub struct Observer<'a> {
     lookups: HashMap<Geometry, Arc<Lookup>>,
     fetched: Vec<Fetched>,
     counters: Counters,
+    doubts: BTreeMap<SystemIndex, Doubt>,
     /// Blocks under the window of all bands of the scene that was opened last, and scenes that were not opened.
     unopened: (u64, u64),
 }
@@ -86,6 +89,7 @@ impl<'a> Observer<'a> {
             lookups: HashMap::new(),
             fetched: Vec::new(),
             counters: Counters::default(),
+            doubts: BTreeMap::new(),
             unopened: (0, 0),
         })
     }
@@ -95,6 +99,11 @@ impl<'a> Observer<'a> {
     pub const fn counters(&self) -> Counters {
         let (blocks, scenes) = self.unopened;
         Counters { skipped: self.counters.skipped + blocks * scenes, ..self.counters }
+    }
+
+    /// Scenes whose pixels contradict their offset, of those observed since this was last asked.
+    pub fn doubts(&mut self) -> BTreeMap<SystemIndex, Doubt> {
+        std::mem::take(&mut self.doubts)
     }
 
     /// Pixels of the window that is read.
@@ -145,6 +154,7 @@ impl<'a> Observer<'a> {
         // Taken off again as they are read.
         self.counters.skipped += self.unopened.0;
         let mut values = Vec::with_capacity(bands.len());
+        let mut darkness = Darkness::default();
         for bands in bands.chunks_mut(AT_ONCE) {
             if !clear.any() {
                 return Ok(None);
@@ -154,15 +164,20 @@ impl<'a> Observer<'a> {
                 match self.rim.zip(deciding.as_ref()) {
                     Some((rim, deciding)) => {
                         rim.erode(&mut clear, deciding, &data);
-                        plane = rim.cut(&plane);
                     }
                     None => clear.and(&data),
+                }
+                darkness.look(&plane, &clear, self.window.width);
+                if let Some(rim) = self.rim {
+                    plane = rim.cut(&plane);
                 }
                 mosaic::mask::harmonise(&mut plane, scene.offset);
                 values.push(plane);
             }
             self.counters.skipped = self.counters.skipped.saturating_sub(self.counters.blocks - before);
         }
+        let doubt = darkness.doubt(scene.offset);
+        self.doubts.extend(doubt.map(|doubt| (scene.system_index.clone(), doubt)));
         let clear = match self.rim {
             Some(rim) => rim.cut_bits(&clear),
             None => clear,
