@@ -4,9 +4,10 @@
 //! counted than were asked for.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use tests::faults::{Outcome, Scene, Schedule, StoreKind, play, shape};
+use tests::faults::{Outcome, SORTS, Scene, Schedule, StoreKind, play, shape};
 
 /// What was asked for.
 struct Args {
@@ -31,11 +32,11 @@ fn args() -> Args {
 }
 
 /// What is made with a seed, and where: every third is the real data, where that is there. Stores take turns.
-fn scene_of<'a>(seed: u64, many: &'a Scene, slovenia: Option<&'a Scene>) -> (&'a Scene, StoreKind, &'static str) {
+fn scene_of<'a>(seed: u64, large: &'a Scene, slovenia: Option<&'a Scene>) -> (&'a Scene, StoreKind, &'static str) {
     let store = [StoreKind::Directory, StoreKind::SmallDisk, StoreKind::S3][(seed % 4 % 3) as usize];
     match slovenia.filter(|_| seed.is_multiple_of(3)) {
         Some(slovenia) => (slovenia, store, "slovenia"),
-        None => (many, store, "many"),
+        None => (large, store, "large"),
     }
 }
 
@@ -53,11 +54,15 @@ fn tell(outcome: &Outcome, scene: &str) {
 
 fn main() -> ExitCode {
     let args = args();
-    let (many, slovenia) = (Scene::many(), Scene::slovenia());
+    let (large, slovenia) = (Scene::large(), Scene::slovenia());
+    for (name, scene) in [("large", &large)].into_iter().chain(slovenia.as_ref().map(|scene| ("slovenia", scene))) {
+        let (mosaics, artifacts, megabytes) = (scene.mosaics.len(), scene.artifacts, scene.megabytes);
+        println!("{name}: mosaics: {mosaics}, tasks: {artifacts}, megabytes of artifacts: {megabytes}");
+    }
     println!(" seed  mosaic    store         faults  kills  leaders  seconds  result");
-    let (mut counted, mut failed) = (0, 0);
+    let (mut counted, mut failed, mut struck) = (0, 0, BTreeMap::<_, usize>::new());
     for seed in args.first..args.first + args.seeds {
-        let (scene, store, name) = scene_of(seed, &many, slovenia.as_ref());
+        let (scene, store, name) = scene_of(seed, &large, slovenia.as_ref());
         // Where there is no S3 server, nor a small disk, there is a directory.
         let stores = [shape(store), shape(StoreKind::Directory)];
         let played = stores.iter().find_map(|shape| play(scene, &Schedule::of(seed, *shape), *shape));
@@ -65,10 +70,13 @@ fn main() -> ExitCode {
         tell(&outcome, name);
         counted += u64::from(outcome.failure.is_none() && outcome.counts());
         failed += u64::from(outcome.failure.is_some());
+        outcome.struck.iter().for_each(|(sort, count)| *struck.entry(*sort).or_default() += count);
         if outcome.failure.is_some() || args.log {
             eprint!("{}", outcome.log);
         }
     }
+    let struck: Vec<String> = SORTS.iter().map(|sort| format!("{} {sort}", struck.get(sort).unwrap_or(&0))).collect();
+    println!("{}", struck.join(", "));
     println!("{} schedules ran, {counted} counted, {failed} failed", args.seeds);
     if failed == 0 && counted == args.seeds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

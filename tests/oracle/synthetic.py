@@ -182,6 +182,15 @@ def many(folder):
     archive.request({"bbox": [15.25, 45.65, 16.1, 46.2]}, grid={"crs": "native", "resolution": 30}, slice="P1D")
 
 
+def large(folder):
+    """The same with three times the pixels: more of them, and of tasks, than the real tiles have."""
+    archive = Archive(folder)
+    for start in dates(20, step=17):
+        archive.scene("33TWL", start, (18000, 27720, 72000, 18000), resolution=60, score="byte")
+        archive.scene("33TWM", start, (18000, 89160, 72000, 18000), resolution=60, score="byte")
+    archive.request({"bbox": [15.25, 45.55, 16.1, 46.2]}, grid={"crs": "native", "resolution": 30}, slice="P1D")
+
+
 def deep(folder):
     """One whole sub-tile of 1024 x 1024 pixels, 24 dates: more than a small memory budget holds."""
     archive = Archive(folder)
@@ -302,8 +311,8 @@ def mixed(folder):
     archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
 
 
-WORLDS = (few, mixed, year, eroded, many, deep, versions, chunks, offsets, resolutions, scores, warped, south, equator, zones, seasons,
-          lacking)
+WORLDS = (few, mixed, year, eroded, many, large, deep, versions, chunks, offsets, resolutions, scores, warped, south,
+          equator, zones, seasons, lacking)
 
 
 def reblock(source, folder, size):

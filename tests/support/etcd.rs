@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::Process;
+use crate::{Callers, Link, Mode, Process};
 
 /// How long a member may take to listen.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An etcd.
 pub struct Etcd {
     members: Vec<Member>,
+    /// In front of each member, for the others; none where they speak to each other directly.
+    between: Vec<Link>,
     /// Where clients reach it: URLs, with commas between.
     pub url: String,
 }
@@ -23,6 +25,9 @@ struct Member {
     args: Vec<String>,
     /// `127.0.0.1:2379`
     address: String,
+    /// Whom links between members know it as.
+    number: usize,
+    callers: Callers,
     _data: TempDir,
 }
 
@@ -42,20 +47,46 @@ impl Etcd {
     /// Where it does not come to answer.
     #[must_use]
     pub fn cluster(size: usize) -> Option<Self> {
+        Self::with(size, false)
+    }
+
+    /// The same, with a link between each two members.
+    ///
+    /// # Panics
+    /// Where it does not come to answer.
+    #[must_use]
+    pub fn linked(size: usize) -> Option<Self> {
+        Self::with(size, true)
+    }
+
+    fn with(size: usize, is_linked: bool) -> Option<Self> {
         if Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("SKIPPED: etcd is not installed");
             return None;
         }
-        let addresses = free_addresses(2 * size);
+        let (addresses, callers) = (free_addresses(2 * size), Callers::default());
         let (clients, peers) = addresses.split_at(size);
-        let initial: Vec<String> = peers.iter().enumerate().map(|(n, peer)| format!("m{n}=http://{peer}")).collect();
+        let between: Vec<Link> =
+            peers.iter().filter(|_| is_linked).map(|peer| Link::for_callers(peer, &callers)).collect();
+        let advertised = |n: usize| between.get(n).map_or_else(|| format!("http://{}", peers[n]), Link::url);
+        let initial: Vec<String> = (0..size).map(|n| format!("m{n}={}", advertised(n))).collect();
         let initial = initial.join(",");
-        let member = |n: usize| Member::new(n, &clients[n], &peers[n], &initial);
+        let member = |n: usize| Member::new(n, &callers, &clients[n], [&peers[n], &advertised(n)], &initial);
         let urls: Vec<String> = clients.iter().map(|address| format!("http://{address}")).collect();
-        let mut etcd = Self { members: (0..size).map(member).collect(), url: urls.join(",") };
+        let members = (0..size).map(member).collect();
+        let mut etcd = Self { members, between, url: urls.join(",") };
         (0..size).for_each(|n| etcd.members[n].start());
         etcd.members.iter().for_each(Member::wait);
         Some(etcd)
+    }
+
+    /// What the link between two members does from now on, in both directions; none: it is well.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn set_between(&self, one: usize, other: usize, mode: Option<Mode>) {
+        self.between[one].set_for(other, mode);
+        self.between[other].set_for(one, mode);
     }
 
     /// How many members it has.
@@ -87,7 +118,7 @@ impl Etcd {
 }
 
 impl Member {
-    fn new(number: usize, client: &str, peer: &str, initial: &str) -> Self {
+    fn new(number: usize, callers: &Callers, client: &str, [peer, advertised]: [&str; 2], initial: &str) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
         let (client_url, peer_url) = (format!("http://{client}"), format!("http://{peer}"));
         let name = format!("m{number}");
@@ -99,17 +130,20 @@ impl Member {
             ["--listen-client-urls", &client_url],
             ["--advertise-client-urls", &client_url],
             ["--listen-peer-urls", &peer_url],
-            ["--initial-advertise-peer-urls", &peer_url],
+            ["--initial-advertise-peer-urls", advertised],
             ["--initial-cluster", initial],
         ];
         let args = args.concat().into_iter().map(str::to_owned).collect();
-        Self { process: None, args, address: client.to_owned(), _data: data }
+        let callers = callers.clone();
+        Self { process: None, args, address: client.to_owned(), number, callers, _data: data }
     }
 
     fn start(&mut self) {
         let mut command = Command::new("etcd");
         command.args(&self.args).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(Process::spawn(&mut command).expect("etcd starts"));
+        let process = Process::spawn(&mut command).expect("etcd starts");
+        self.callers.know(self.number, process.id());
+        self.process = Some(process);
     }
 
     /// Waits until it listens.

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 mod archive;
+mod callers;
 mod cluster;
 mod disk;
 mod etcd;
@@ -13,6 +14,7 @@ mod s3;
 mod world;
 
 pub use archive::{Archive, Asked, Fault, Faults, Paging, Sas, Seen, StacApi};
+pub use callers::Callers;
 pub use cluster::Coordinator;
 pub use disk::SmallDisk;
 pub use etcd::Etcd;

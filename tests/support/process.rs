@@ -23,6 +23,12 @@ impl Process {
         self.0.stdout.take()
     }
 
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// SIGKILL: it can do nothing more. Whether it ran until then.
     pub fn kill(&mut self) -> bool {
         let ran = self.status().is_none();

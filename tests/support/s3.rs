@@ -46,7 +46,7 @@ impl S3 {
             command.arg(format!("-{part}={port}"));
         }
         command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]);
-        command.args(["-volume.max=16", "-master.volumeSizeLimitMB=64", "-volume.preStopSeconds=0"]);
+        command.args(["-volume.max=64", "-master.volumeSizeLimitMB=64", "-volume.preStopSeconds=0"]);
         let log = std::fs::File::create(data.path().join("log")).expect("a file is made");
         let process = command.stdout(Stdio::null()).stderr(log).spawn().expect("weed starts");
         let s3 = Self { process, data, port: ports[0] };

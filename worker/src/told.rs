@@ -85,7 +85,8 @@ impl Told {
         let took = self.began.1.elapsed();
         let ended = match outcome {
             Outcome::Done(done) => {
-                self.span.in_scope(|| tracing::debug!(task = %grant.task, "a task is done"));
+                let LeaseRef { task, job, epoch } = grant;
+                self.span.in_scope(|| tracing::debug!(%task, job, epoch, "a task is done"));
                 self.record(done);
                 self.metrics.add(done);
                 Ended::Done

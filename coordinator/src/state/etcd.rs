@@ -180,7 +180,7 @@ impl Etcd {
             Err(error) => return away(&error),
         };
         let Some(key) = elected else { return StateError::NotLeader };
-        tracing::info!(advertise, "leads");
+        tracing::info!(advertise, term = key.rev(), "leads");
         self.leading.send_replace(Some(key));
         role.send_replace(Role::Leader);
         std::future::pending().await

@@ -1,8 +1,10 @@
 //! The cluster that things happen to: three members of etcd, coordinators and workers, with links between them.
 //!
 //! ```text
-//! worker, client ──► front (a link) ──► coordinator ──► a link each ──► member of etcd
+//! worker, client ──► front (a link) ──► coordinator ──► a link each ──► member of etcd ◄── a link each ──► member
 //! ```
+//!
+//! Fronts tell workers apart, and the links between members these, so that each link can be cut alone.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,22 +13,29 @@ use std::time::{Duration, Instant};
 
 use super::schedule::{LEASE, Shape};
 use crate::etcd::free_addresses;
-use crate::{Etcd, Link, Mode, Process, binary};
+use crate::{Callers, Etcd, Link, Mode, Process, binary};
 
 /// A process that a supervisor looks after.
 struct Supervised {
     args: Vec<String>,
     environment: Vec<(&'static str, String)>,
     log: PathBuf,
+    /// Whom links know it as.
+    caller: Option<(usize, Callers)>,
     process: Option<Process>,
     /// Where it is to be started, and when at the earliest.
     restart: Option<Instant>,
 }
 
 impl Supervised {
-    fn new(args: &[&str], environment: &[(&'static str, String)], log: PathBuf) -> Self {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let mut supervised = Self { args, environment: environment.to_vec(), log, process: None, restart: None };
+    fn new(
+        args: &[&str],
+        environment: &[(&'static str, String)],
+        log: PathBuf,
+        caller: Option<(usize, Callers)>,
+    ) -> Self {
+        let (args, environment) = (args.iter().map(|arg| (*arg).to_owned()).collect(), environment.to_vec());
+        let mut supervised = Self { args, environment, log, caller, process: None, restart: None };
         supervised.start();
         supervised
     }
@@ -36,7 +45,9 @@ impl Supervised {
         let mut command = Command::new(binary());
         command.args(&self.args).env("RUST_LOG", "info,coordinator=debug,worker=debug").env("NO_COLOR", "1");
         command.envs(self.environment.clone()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        self.process = Some(Process::spawn(&mut command).expect("clearmosaic starts"));
+        let process = Process::spawn(&mut command).expect("clearmosaic starts");
+        self.caller.iter().for_each(|(number, callers)| callers.know(*number, process.id()));
+        self.process = Some(process);
         self.restart = None;
     }
 
@@ -79,9 +90,9 @@ impl Cluster {
     /// Starts one over a store, with this in the environment; logs go to `logs`. None, said loudly, where there is no etcd.
     #[must_use]
     pub fn start(shape: Shape, store: &str, environment: &[(&'static str, String)], logs: &Path) -> Option<Self> {
-        let etcd = Etcd::cluster(shape.members)?;
+        let (etcd, callers) = (Etcd::linked(shape.members)?, Callers::default());
         let addresses = free_addresses(shape.coordinators);
-        let fronts: Vec<Link> = addresses.iter().map(Link::to).collect();
+        let fronts: Vec<Link> = addresses.iter().map(|address| Link::for_callers(address, &callers)).collect();
         fronts.iter().for_each(|front| front.set(NETWORK));
         let links = || (0..shape.members).map(|member| Link::to(etcd.address(member))).collect::<Vec<Link>>();
         let to_etcd: Vec<Vec<Link>> = (0..shape.coordinators).map(|_| links()).collect();
@@ -90,13 +101,13 @@ impl Cluster {
             let (front, lease) = (fronts[n].url(), LEASE.as_secs().to_string());
             let args = ["coordinator", "--listen", &addresses[n], "--advertise", &front, "--etcd", &etcd];
             let args = [&args[..], &["--store", store, "--lease", &lease]].concat();
-            Supervised::new(&args, environment, logs.join(format!("coordinator-{n}.log")))
+            Supervised::new(&args, environment, logs.join(format!("coordinator-{n}.log")), None)
         };
         let coordinators = (0..shape.coordinators).map(coordinator).collect();
         let at = urls(&fronts);
         let worker = |n: usize| {
             let args = ["worker", "--coordinator", &at, "--slots", "1", "--memory", "512MiB"];
-            Supervised::new(&args, environment, logs.join(format!("worker-{n}.log")))
+            Supervised::new(&args, environment, logs.join(format!("worker-{n}.log")), Some((n, callers.clone())))
         };
         let workers = (0..shape.workers).map(worker).collect();
         Some(Self { etcd, fronts, to_etcd, coordinators, workers })
@@ -158,6 +169,11 @@ impl Cluster {
     #[must_use]
     pub fn coordinator_at(&self, url: &str) -> Option<usize> {
         self.fronts.iter().position(|front| front.url() == url.trim_end_matches('/'))
+    }
+
+    /// What the link between a worker and a coordinator does from now on; none: it is well.
+    pub fn set_worker(&self, worker: usize, coordinator: usize, mode: Option<Mode>) {
+        self.fronts[coordinator].set_for(worker, mode);
     }
 
     /// What all links do from now on.

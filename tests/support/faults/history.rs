@@ -69,12 +69,12 @@ impl State {
         Ok(events)
     }
 
-    /// Whether every write was made by who led, every job ended once, and no task was noted as done twice; where nothing
-    /// that was made was hurt, none was noted as lost either.
+    /// Whether every write was made by who led, in its term; every job ended once, and every version has a number of its
+    /// own; no task was noted as done twice, and none was forgotten, but for those whose artifacts were hurt: so many.
     ///
     /// # Errors
     /// What was not as it must be.
-    pub fn check(&self, jobs: usize, is_hurt: bool) -> Result<History, String> {
+    pub fn check(&self, jobs: usize, hurt: usize) -> Result<History, String> {
         let told = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, self.events()).await });
         let told = told.map_err(|_| "etcd does not tell its history in time")?;
         let events = told.map_err(|e| format!("etcd does not tell its history: {e}"))?;
@@ -86,7 +86,7 @@ impl State {
         if history.ended.len() != jobs || history.ended.values().any(|ends| ends.len() != 1) {
             return Err(format!("{jobs} jobs end once each: {:?}", history.ended));
         }
-        history.check_tasks(is_hurt)?;
+        history.check_tasks(hurt)?;
         Ok(history)
     }
 }
@@ -96,10 +96,16 @@ impl State {
 pub struct History {
     /// How often something was written.
     pub writes: usize,
-    /// The terms in which something was written.
-    pub terms: BTreeSet<i64>,
-    /// Candidates, by the revision at which each began to wait: the first one leads.
-    candidates: BTreeMap<i64, String>,
+    /// The terms in which something was written, each with the URL of who was elected for it.
+    pub terms: BTreeMap<i64, String>,
+    /// How often a task was noted as done.
+    pub commits: u64,
+    /// How often what a task had made was noted as lost.
+    pub losses: u64,
+    /// Candidates, by the revision at which each began to wait, each with its key and its URL: the first one leads.
+    candidates: BTreeMap<i64, (String, String)>,
+    /// The last number of each mosaic's versions.
+    versions: BTreeMap<String, u64>,
     /// How each job ended: once, however often that was written.
     ended: BTreeMap<String, BTreeSet<String>>,
     /// Which tasks of each place are noted as done, as bits.
@@ -112,22 +118,25 @@ impl History {
     /// Takes up what was written at one revision.
     fn take(&mut self, together: &[Event]) -> Result<(), String> {
         let ours = |event: &Event| event.key.strip_prefix(PREFIX).map(str::to_owned);
-        let leads = self.candidates.keys().next().copied();
+        let leads = self.candidates.first_key_value().map(|(term, (_, url))| (*term, url.clone()));
         for event in together {
             let Some(key) = ours(event) else { continue };
             if key.starts_with("leader/") {
                 match &event.value {
-                    Some(_) => drop(self.candidates.insert(event.created, key)),
-                    None => self.candidates.retain(|_, candidate| *candidate != key),
+                    Some(url) => {
+                        let url = String::from_utf8_lossy(url).into_owned();
+                        self.candidates.insert(event.created, (key, url));
+                    }
+                    None => self.candidates.retain(|_, (candidate, _)| *candidate != key),
                 }
                 continue;
             }
             self.writes += 1;
-            let Some(leads) = leads else {
+            let Some((leads, url)) = leads.clone() else {
                 return Err(format!("revision {}: `{key}` is written while nobody leads", event.revision));
             };
-            self.terms.insert(leads);
-            self.look(&key, event.value.as_deref());
+            self.terms.insert(leads, url);
+            self.look(&key, event.value.as_deref())?;
             if key == "term" && event.value.as_deref() != Some(leads.to_string().as_bytes()) {
                 let term = String::from_utf8_lossy(event.value.as_deref().unwrap_or_default()).into_owned();
                 return Err(format!("revision {}: the leader of {term} writes in the term of {leads}", event.revision));
@@ -142,7 +151,14 @@ impl History {
         }
     }
 
-    fn look(&mut self, key: &str, value: Option<&[u8]>) {
+    fn look(&mut self, key: &str, value: Option<&[u8]>) -> Result<(), String> {
+        if key.starts_with("versions/") {
+            let number = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()).unwrap_or(0);
+            let before = self.versions.insert(key.to_owned(), number).unwrap_or(0);
+            if number <= before {
+                return Err(format!("`{key}`: {number} after {before}"));
+            }
+        }
         if key.starts_with("jobs/") {
             let record: Option<Value> = value.and_then(|value| serde_json::from_slice(value).ok());
             let ended = record.map(|record| record["ended"].clone()).filter(|ended| !ended.is_null());
@@ -161,13 +177,19 @@ impl History {
                 }
             }
         }
+        Ok(())
     }
 
-    fn check_tasks(&self, is_hurt: bool) -> Result<(), String> {
+    /// With each artifact at most one other goes: the picture, or what another has found lost meanwhile.
+    fn check_tasks(&mut self, hurt: usize) -> Result<(), String> {
         for ((key, bit), [done, lost]) in &self.noted {
-            if *done > 1 + lost || (*lost > 0 && !is_hurt) {
+            if *done > 1 + lost {
                 return Err(format!("task {bit} of {key} is noted as done {done} times, and as lost {lost} times"));
             }
+            (self.commits, self.losses) = (self.commits + u64::from(*done), self.losses + u64::from(*lost));
+        }
+        if self.losses > 2 * hurt as u64 {
+            return Err(format!("{hurt} artifacts were hurt, and {} are noted as lost", self.losses));
         }
         Ok(())
     }

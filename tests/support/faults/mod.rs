@@ -12,6 +12,7 @@
 mod cluster;
 mod history;
 mod latest;
+mod logs;
 mod play;
 mod scene;
 mod schedule;
@@ -21,7 +22,7 @@ pub use cluster::Cluster;
 pub use history::{History, State};
 pub use play::{Outcome, play};
 pub use scene::{Mosaic, Scene};
-pub use schedule::{Class, Fault, Schedule, Shape, StoreKind, Strike};
+pub use schedule::{Class, Fault, SORTS, Schedule, Shape, StoreKind, Strike};
 
 /// A cluster of three workers, two coordinators and three members of etcd.
 #[must_use]

@@ -1,5 +1,6 @@
 //! Plays a schedule.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use super::cluster::NETWORK;
 use super::latest::Latest;
 use super::scene::tasks;
 use super::shelf::{Bucket, Shelf};
-use super::{Class, Cluster, Fault, Mosaic, Scene, Schedule, Shape, State, StoreKind};
+use super::{Class, Cluster, Fault, History, Mosaic, Scene, Schedule, Shape, State, StoreKind, logs};
 use crate::{BUCKET, Link, Mode, Process, S3, SmallDisk, binary, rasters};
 
 /// How long all of it may take.
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub kills: usize,
     /// Leaders among them.
     pub leader_kills: usize,
+    /// What struck, by its sort; of artifacts, and of processes that were killed, each counts.
+    pub struck: BTreeMap<&'static str, usize>,
     /// How long it took.
     pub seconds: f64,
     /// What happened, a line each.
@@ -90,15 +93,16 @@ pub fn play(scene: &Scene, schedule: &Schedule, shape: Shape) -> Option<Outcome>
             strikes: 0,
             kills: 0,
             leader_kills: 0,
+            struck: BTreeMap::new(),
             seconds: 0.0,
             log: String::new(),
             failure: None,
         },
         pace: Pace { progress: 0.0, advanced: now, struck: now, held: None },
         rng: fastrand::Rng::with_seed(schedule.seed),
-        is_hurt: false,
+        hurt: 0,
     };
-    let played = play.through(schedule).and_then(|()| play.check(&output));
+    let played = play.through(schedule).and_then(|()| play.check(dir.path(), &output));
     let seen = latest.seen().map(drop);
     play.outcome.seconds = play.began.elapsed().as_secs_f64();
     play.outcome.failure = played.and(seen).err();
@@ -216,8 +220,8 @@ struct Play<'a> {
     outcome: Outcome,
     pace: Pace,
     rng: fastrand::Rng,
-    /// Whether artifacts were spoilt or removed.
-    is_hurt: bool,
+    /// How many artifacts were spoilt or removed.
+    hurt: usize,
 }
 
 impl Play<'_> {
@@ -315,7 +319,7 @@ impl Play<'_> {
 
     fn strike(&mut self, fault: Fault, lasts: Duration) -> Result<(), String> {
         let leader = if fault.class() == Class::Coordinators { self.leader()? } else { 0 };
-        let kills = self.outcome.kills;
+        let (kills, mut many) = (self.outcome.kills, 1);
         match fault {
             Fault::KillWorker(worker) => self.outcome.kills += usize::from(self.cluster.kill_worker(worker)),
             Fault::KillMember(member) => self.outcome.kills += usize::from(self.cluster.etcd.kill(member)),
@@ -324,23 +328,37 @@ impl Play<'_> {
             Fault::StopWorker(worker) => self.cluster.signal_worker(worker, "STOP"),
             Fault::StopMember(member) => self.cluster.etcd.signal(member, "STOP"),
             Fault::StopLeader => self.cluster.signal_coordinator(leader, "STOP"),
+            Fault::CutWorker(worker, coordinator, mode) => self.cluster.set_worker(worker, coordinator, Some(mode)),
+            Fault::CutOffWorker(worker, mode) => self.cut_off_worker(worker, Some(mode)),
+            Fault::CutPeers(one, other, mode) => self.cluster.etcd.set_between(one, other, Some(mode)),
+            Fault::CutOffMember(member, mode) => self.cut_off_member(member, Some(mode)),
             Fault::CutCoordinator(coordinator, mode) => self.cluster.fronts[coordinator].set(mode),
             Fault::CutLeaderFromEtcd(mode) => self.cluster.to_etcd[leader].iter().for_each(|link| link.set(mode)),
             Fault::CutMember(coordinator, member, mode) => self.cluster.to_etcd[coordinator][member].set(mode),
             Fault::Delay(time) => self.cluster.set_links(Mode::Delayed(time)),
-            Fault::Corrupt(count) => self.hurt(count, false),
-            Fault::Delete(count) => self.hurt(count, true),
+            Fault::Corrupt(count) => many = self.hurt(count, false),
+            Fault::Delete(count) => many = self.hurt(count, true),
             Fault::FillDisk => self.disk.iter().for_each(SmallDisk::fill),
             Fault::CutStore(mode) => self.to_store.iter().for_each(|link| link.set(mode)),
         }
         self.outcome.strikes += 1;
         let killed = self.outcome.kills - kills;
+        *self.outcome.struck.entry(fault.sort()).or_default() += if fault.sort() == "killed" { killed } else { many };
         let who =
             if fault.class() == Class::Coordinators { format!(" (coordinator {leader} leads)") } else { String::new() };
         self.note(&format!("{fault}{who}, for {:.1} s, {killed} killed", lasts.as_secs_f64()));
         self.pace.struck = Instant::now();
         self.active.push(Active { until: Instant::now() + lasts, fault, leader });
         Ok(())
+    }
+
+    fn cut_off_worker(&self, worker: usize, mode: Option<Mode>) {
+        (0..self.cluster.fronts.len()).for_each(|coordinator| self.cluster.set_worker(worker, coordinator, mode));
+    }
+
+    fn cut_off_member(&self, member: usize, mode: Option<Mode>) {
+        let others = (0..self.cluster.etcd.size()).filter(|other| *other != member);
+        others.for_each(|other| self.cluster.etcd.set_between(member, other, mode));
     }
 
     fn kill_coordinator(&mut self, coordinator: usize, leader: usize) {
@@ -369,6 +387,10 @@ impl Play<'_> {
             Fault::StopWorker(worker) => self.cluster.signal_worker(worker, "CONT"),
             Fault::StopMember(member) => self.cluster.etcd.signal(member, "CONT"),
             Fault::StopLeader => self.cluster.signal_coordinator(leader, "CONT"),
+            Fault::CutWorker(worker, coordinator, _) => self.cluster.set_worker(worker, coordinator, None),
+            Fault::CutOffWorker(worker, _) => self.cut_off_worker(worker, None),
+            Fault::CutPeers(one, other, _) => self.cluster.etcd.set_between(one, other, None),
+            Fault::CutOffMember(member, _) => self.cut_off_member(member, None),
             Fault::CutCoordinator(coordinator, _) => self.cluster.fronts[coordinator].set(NETWORK),
             Fault::CutLeaderFromEtcd(_) => self.cluster.to_etcd[leader].iter().for_each(|link| link.set(Mode::Open)),
             Fault::CutMember(coordinator, member, _) => self.cluster.to_etcd[coordinator][member].set(Mode::Open),
@@ -380,25 +402,27 @@ impl Play<'_> {
         self.note(&format!("over: {fault}"));
     }
 
-    /// Flips bits of artifacts, or removes them.
-    fn hurt(&mut self, count: usize, removes: bool) {
-        self.is_hurt = true;
-        for artifact in self.shelf.hurt(count, removes, &mut self.rng) {
-            self.note(&format!("hurt: {artifact}"));
-        }
+    /// Flips bits of artifacts, or removes them: how many.
+    fn hurt(&mut self, count: usize, removes: bool) -> usize {
+        let hurt = self.shelf.hurt(count, removes, &mut self.rng);
+        hurt.iter().for_each(|artifact| self.note(&format!("hurt: {artifact}")));
+        self.hurt += hurt.len();
+        hurt.len()
     }
 
     /// Whether everything came out as `run` makes it, and nothing was done twice.
-    fn check(&mut self, output: &Path) -> Result<(), String> {
+    fn check(&mut self, logs: &Path, output: &Path) -> Result<(), String> {
         for fault in std::mem::take(&mut self.active) {
             self.end(fault.fault, fault.leader);
         }
         for (mosaic, client) in self.scene.mosaics.iter().zip(&self.clients) {
             same_as_run(mosaic, client, output).map_err(|what| format!("{}: {what}", mosaic.name))?;
         }
-        let history = self.state.check(self.clients.len(), self.is_hurt)?;
-        self.note(&format!("{} writes in {} terms", history.writes, history.terms.len()));
-        Ok(())
+        let history = self.state.check(self.clients.len(), self.hurt)?;
+        let History { writes, terms, commits, losses, .. } = &history;
+        let terms = terms.len();
+        self.note(&format!("{writes} writes in {terms} terms; {commits} tasks noted as done, {losses} as lost"));
+        logs::check(logs, &history)
     }
 
     /// Keeps the logs where they can be looked at; where that is.

@@ -39,7 +39,17 @@ impl Scene {
     /// A made-up archive of hundreds of small tasks: one mosaic.
     #[must_use]
     pub fn many() -> Self {
-        let world = World::new("many");
+        Self::made_up("many")
+    }
+
+    /// A larger one.
+    #[must_use]
+    pub fn large() -> Self {
+        Self::made_up("large")
+    }
+
+    fn made_up(name: &str) -> Self {
+        let world = World::new(name);
         let at = |name: &str| world.path(name).to_string_lossy().into_owned();
         let request = world.request(&json!({
             "scenes": {"items": at("items.json")},

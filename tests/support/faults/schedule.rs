@@ -48,6 +48,14 @@ pub enum Fault {
     StopLeader,
     /// SIGSTOP to a member of etcd.
     StopMember(usize),
+    /// Between one worker and one coordinator.
+    CutWorker(usize, usize, Mode),
+    /// Between one worker and all coordinators.
+    CutOffWorker(usize, Mode),
+    /// Between two members of etcd.
+    CutPeers(usize, usize, Mode),
+    /// Between a member of etcd and all others.
+    CutOffMember(usize, Mode),
     /// Between a coordinator and those that ask it.
     CutCoordinator(usize, Mode),
     /// Between the coordinator that leads and every member of etcd.
@@ -84,13 +92,61 @@ impl Fault {
     #[must_use]
     pub const fn class(self) -> Class {
         match self {
-            Self::KillWorker(worker) | Self::StopWorker(worker) => Class::Worker(worker),
-            Self::KillMember(_) | Self::StopMember(_) | Self::CutMember(..) => Class::Etcd,
+            Self::KillWorker(worker)
+            | Self::StopWorker(worker)
+            | Self::CutWorker(worker, ..)
+            | Self::CutOffWorker(worker, _) => Class::Worker(worker),
+            Self::KillMember(_)
+            | Self::StopMember(_)
+            | Self::CutMember(..)
+            | Self::CutPeers(..)
+            | Self::CutOffMember(..) => Class::Etcd,
             Self::Corrupt(_) | Self::Delete(_) | Self::FillDisk | Self::CutStore(_) => Class::Store,
             _ => Class::Coordinators,
         }
     }
 }
+
+impl Fault {
+    /// What sort of thing goes wrong: one of [`SORTS`].
+    #[must_use]
+    pub const fn sort(self) -> &'static str {
+        match self {
+            Self::KillWorker(_) | Self::KillLeader | Self::KillCoordinators | Self::KillMember(_) => "killed",
+            Self::StopWorker(_) | Self::StopLeader | Self::StopMember(_) => "stopped",
+            Self::CutWorker(..) | Self::CutOffWorker(..) => "worker cut off",
+            Self::CutCoordinator(..) => "coordinator cut off",
+            Self::CutLeaderFromEtcd(_) | Self::CutMember(..) => "etcd cut off",
+            Self::CutPeers(..) | Self::CutOffMember(..) => "etcd parted",
+            Self::Delay(_) => "all links slow",
+            Self::Corrupt(_) => "artifacts spoilt",
+            Self::Delete(_) => "artifacts removed",
+            Self::FillDisk => "disk full",
+            Self::CutStore(Mode::Refusing) => "store refuses",
+            Self::CutStore(Mode::Silent) => "store stalls",
+            Self::CutStore(Mode::Short(_)) => "store breaks off",
+            Self::CutStore(_) => "store slow",
+        }
+    }
+}
+
+/// Every sort of thing that goes wrong.
+pub const SORTS: [&str; 14] = [
+    "killed",
+    "stopped",
+    "worker cut off",
+    "coordinator cut off",
+    "etcd cut off",
+    "etcd parted",
+    "all links slow",
+    "artifacts spoilt",
+    "artifacts removed",
+    "disk full",
+    "store refuses",
+    "store stalls",
+    "store breaks off",
+    "store slow",
+];
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,6 +158,12 @@ impl fmt::Display for Fault {
             Self::StopWorker(worker) => write!(f, "SIGSTOP to worker {worker}"),
             Self::StopLeader => write!(f, "SIGSTOP to the leader"),
             Self::StopMember(member) => write!(f, "SIGSTOP to member {member} of etcd"),
+            Self::CutWorker(worker, coordinator, mode) => {
+                write!(f, "worker {worker} to coordinator {coordinator}: {mode:?}")
+            }
+            Self::CutOffWorker(worker, mode) => write!(f, "worker {worker} to all coordinators: {mode:?}"),
+            Self::CutPeers(one, other, mode) => write!(f, "members {one} and {other} of etcd: {mode:?}"),
+            Self::CutOffMember(member, mode) => write!(f, "member {member} of etcd to the others: {mode:?}"),
             Self::CutCoordinator(coordinator, mode) => write!(f, "workers to coordinator {coordinator}: {mode:?}"),
             Self::CutLeaderFromEtcd(mode) => write!(f, "the leader to etcd: {mode:?}"),
             Self::CutMember(coordinator, member, mode) => {
@@ -160,6 +222,7 @@ impl Schedule {
         let mut faults = vec![Fault::KillLeader, worker(&mut rng, shape), worker(&mut rng, shape)];
         faults.extend((0..rng.usize(4..=5)).map(|_| kill(&mut rng, shape)));
         faults.extend((0..rng.usize(4..=5)).map(|_| other(&mut rng, shape)));
+        faults.extend((0..2).filter_map(|_| of_the_store(&mut rng, shape)));
         rng.shuffle(&mut faults);
         let share = LAST / faults.len() as f64;
         let strike = |(n, fault): (usize, Fault)| Strike {
@@ -185,22 +248,50 @@ fn kill(rng: &mut Rng, shape: Shape) -> Fault {
     }
 }
 
+/// How a link is cut.
+fn cut(rng: &mut Rng) -> Mode {
+    match rng.u8(..5) {
+        0..=1 => Mode::Silent,
+        2..=3 => Mode::Refusing,
+        _ => Mode::Delayed(delay(rng)),
+    }
+}
+
+fn delay(rng: &mut Rng) -> Duration {
+    Duration::from_millis(rng.u64(30..300))
+}
+
 fn other(rng: &mut Rng, shape: Shape) -> Fault {
-    let cut = if rng.bool() { Mode::Silent } else { Mode::Refusing };
-    match rng.u8(..if shape.store == StoreKind::Directory { 11 } else { 14 }) {
-        0..=1 => Fault::StopWorker(rng.usize(..shape.workers)),
+    let (mode, worker, member) = (cut(rng), rng.usize(..shape.workers), rng.usize(..shape.members));
+    let coordinator = rng.usize(..shape.coordinators);
+    match rng.u8(..15) {
+        0..=1 => Fault::StopWorker(worker),
         2 => Fault::StopLeader,
-        3 => Fault::StopMember(rng.usize(..shape.members)),
-        4 => Fault::CutCoordinator(rng.usize(..shape.coordinators), cut),
-        5 => Fault::CutLeaderFromEtcd(cut),
-        6 => Fault::CutMember(rng.usize(..shape.coordinators), rng.usize(..shape.members), cut),
-        7 => Fault::Delay(Duration::from_millis(rng.u64(30..200))),
-        8..=9 => Fault::Corrupt(rng.usize(1..=5)),
-        10 => Fault::Delete(rng.usize(1..=5)),
-        _ if shape.store == StoreKind::SmallDisk => Fault::FillDisk,
-        11 => Fault::CutStore(cut),
-        12 => Fault::CutStore(Mode::Short(rng.usize(1..20_000))),
-        _ => Fault::CutStore(Mode::Delayed(Duration::from_millis(rng.u64(30..200)))),
+        3 => Fault::StopMember(member),
+        4 => Fault::CutCoordinator(coordinator, mode),
+        5 => Fault::CutLeaderFromEtcd(mode),
+        6 => Fault::CutMember(coordinator, member, mode),
+        7 => Fault::Delay(delay(rng)),
+        8 => Fault::CutWorker(worker, coordinator, mode),
+        9 => Fault::CutOffWorker(worker, mode),
+        10 => Fault::CutPeers(member, (member + rng.usize(1..shape.members)) % shape.members, mode),
+        11 => Fault::CutOffMember(member, mode),
+        12..=13 => Fault::Corrupt(rng.usize(1..=5)),
+        _ => Fault::Delete(rng.usize(1..=5)),
+    }
+}
+
+/// What goes wrong with the store itself.
+fn of_the_store(rng: &mut Rng, shape: Shape) -> Option<Fault> {
+    match shape.store {
+        StoreKind::Directory => None,
+        StoreKind::SmallDisk => Some(Fault::FillDisk),
+        StoreKind::S3 => Some(Fault::CutStore(match rng.u8(..4) {
+            0 => Mode::Refusing,
+            1 => Mode::Silent,
+            2 => Mode::Short(rng.usize(1..20_000)),
+            _ => Mode::Delayed(delay(rng)),
+        })),
     }
 }
 
@@ -210,8 +301,10 @@ fn lasts(rng: &mut Rng, fault: Fault) -> Duration {
         Fault::KillWorker(_) | Fault::KillMember(_) | Fault::KillLeader | Fault::KillCoordinators => {
             seconds(rng, 0.2, 3.0)
         }
-        Fault::StopWorker(_) => LEASE + seconds(rng, 1.0, 3.0),
-        Fault::StopLeader | Fault::CutLeaderFromEtcd(_) => TERM + seconds(rng, 1.0, 3.0),
+        Fault::StopWorker(_) | Fault::CutOffWorker(..) => LEASE + seconds(rng, 1.0, 3.0),
+        Fault::StopLeader | Fault::CutLeaderFromEtcd(_) | Fault::CutPeers(..) | Fault::CutOffMember(..) => {
+            TERM + seconds(rng, 1.0, 3.0)
+        }
         Fault::Corrupt(_) | Fault::Delete(_) => Duration::ZERO,
         _ => seconds(rng, 1.0, 6.0),
     }
