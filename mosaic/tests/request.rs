@@ -543,3 +543,14 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("name: slovenia-2023-08", "name: a\nname: b", "`name`: given twice"),
 ];
+
+#[test]
+fn the_examples_are_requests_as_they_stand() {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/examples");
+    let examples: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(examples.len() >= 3, "{examples:?}");
+    for path in examples {
+        let request = request::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(request.faults(), [], "{}", path.display());
+    }
+}
