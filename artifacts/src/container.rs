@@ -11,7 +11,8 @@
 
 mod reader;
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,11 @@ pub struct Writer<W> {
     index: Vec<u8>,
     at: u64,
 }
+
+/// What appends the frames of a container that is written to a file.
+pub trait Fill<E>: FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E> {}
+
+impl<E, F: FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E>> Fill<E> for F {}
 
 impl<W: Write> Writer<W> {
     /// Starts a container with its header.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
-use crate::container::Writer;
+use crate::container::{Fill, Writer};
 use crate::contents::Contents;
 use crate::scratch::Scratch;
 use crate::{Kind, StoreError};
@@ -53,17 +53,13 @@ impl Directory {
         }
     }
 
-    pub fn write<M, E>(
+    pub fn write<M: Serialize, E: From<StoreError>>(
         &self,
         kind: Kind,
         key: &Key,
         meta: M,
-        fill: impl FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E>,
-    ) -> Result<u64, E>
-    where
-        M: Serialize,
-        E: From<StoreError>,
-    {
+        fill: impl Fill<E>,
+    ) -> Result<u64, E> {
         let target = self.path(kind, key);
         let file = self.temporary()?;
         let bytes = container(file.as_file(), &target, kind, key, meta, fill)?;
@@ -121,18 +117,14 @@ impl Directory {
 }
 
 /// Writes a container to a file: its bytes. `target` is what it is called in an error.
-pub fn container<M, E>(
+pub fn container<M: Serialize, E: From<StoreError>>(
     file: &File,
     target: &Path,
     kind: Kind,
     key: &Key,
     meta: M,
-    fill: impl FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E>,
-) -> Result<u64, E>
-where
-    M: Serialize,
-    E: From<StoreError>,
-{
+    fill: impl Fill<E>,
+) -> Result<u64, E> {
     let said = |e| StoreError::io(target, e);
     let mut writer = Writer::new(BufWriter::new(file), kind.name(), key.as_str(), meta).map_err(said)?;
     fill(&mut writer)?;

@@ -212,11 +212,11 @@ fn fetch(from: &Bucket, name: &str, to: &Path, digest: &mut blake3::Hasher) -> R
 
 /// Brings an object from one store to another, by way of a file without a name.
 fn through_here(to: &Bucket, from: &Bucket, piece: &Piece) -> Result<(), PlaceError> {
-    let (local, name) = (std::env::temp_dir(), &piece.listed.name);
-    let file = tempfile::tempfile().map_err(|e| PlaceError::To(StoreError::scratch(&local, e)))?;
+    let name = &piece.listed.name;
+    let (file, local) = to.passing().map_err(PlaceError::To)?;
     let (size, _) = from.head(name).map_err(PlaceError::From)?;
     let mut digest = blake3::Hasher::new();
-    from.download(name, 0..size, &file, &local, into(&mut digest)).map_err(PlaceError::From)?;
+    from.download(name, 0..size, &file, local, into(&mut digest)).map_err(PlaceError::From)?;
     piece.check(&digest)?;
-    to.upload(&piece.name, &file, &local).map(drop).map_err(PlaceError::To)
+    to.upload(&piece.name, &file, local).map(drop).map_err(PlaceError::To)
 }

@@ -1,11 +1,17 @@
 //! A store that is a prefix of an object store.
 //!
 //! Containers and files are made on this machine and sent when they are whole, so that an object is whole when it is
-//! there. An artifact of several files is there when its list is, which is put last, and gone when its list is. Who
-//! puts an artifact second loses to the first, where the store can tell; where it cannot, both put the same.
+//! there. An artifact of several files is there when its list is, which is put last, and gone when its list is.
+//!
+//! Who puts a container second loses to the first, where the store can tell. Large ones are put together of parts, and
+//! `object_store` puts no condition on that; nor need there be one. Before it is sent, the end of what is there is read,
+//! and digests all of it: what is there already is not sent again. Where two send at the same time, they send the same
+//! bits under the same name, so that whoever reads meanwhile finds one or the other. Rasters that another release of a
+//! library encodes may differ in their bytes: then the list, with its digests, tells those that are another's, and they
+//! are made again. What a mosaic's name means is a small object, and always put conditionally; below the number of a
+//! version only the one process writes that has claimed it.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::PathBuf;
 
 use mosaic::ids::Key;
@@ -13,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::at_once::at_once;
-use crate::container::{FOOTER, Reader, Writer};
+use crate::container::{FOOTER, Fill, Reader};
 use crate::contents::{Contents, FileEntry, LIST};
 use crate::directory::container;
 use crate::remote::{Bucket, PIECE};
@@ -44,17 +50,13 @@ impl Objects {
         Reader::of_object(&self.bucket, &kind.at(key), &self.room)
     }
 
-    pub fn write<M, E>(
+    pub fn write<M: Serialize, E: From<StoreError>>(
         &self,
         kind: Kind,
         key: &Key,
         meta: M,
-        fill: impl FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E>,
-    ) -> Result<u64, E>
-    where
-        M: Serialize,
-        E: From<StoreError>,
-    {
+        fill: impl Fill<E>,
+    ) -> Result<u64, E> {
         let file = self.room.file()?;
         let bytes = container(&file, self.room.path(), kind, key, meta, fill)?;
         self.send(&kind.at(key), &file, bytes)?;

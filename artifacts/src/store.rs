@@ -2,7 +2,6 @@
 //! kind and key only.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::access::Access;
-use crate::container::{Reader, Writer};
+use crate::container::{Fill, Reader};
 use crate::contents::Contents;
 use crate::directory::Directory;
 use crate::error::StoreError;
@@ -152,17 +151,13 @@ impl ArtifactStore {
     ///
     /// # Errors
     /// What the system or the store says, or `fill`.
-    pub fn write<M, E>(
+    pub fn write<M: Serialize, E: From<StoreError>>(
         &self,
         kind: Kind,
         key: &Key,
         meta: M,
-        fill: impl FnOnce(&mut Writer<BufWriter<&File>>) -> Result<(), E>,
-    ) -> Result<u64, E>
-    where
-        M: Serialize,
-        E: From<StoreError>,
-    {
+        fill: impl Fill<E>,
+    ) -> Result<u64, E> {
         match &self.0 {
             Place::Directory(directory) => directory.write(kind, key, meta, fill),
             Place::Objects(objects) => objects.write(kind, key, meta, fill),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{binary, root};
+use crate::prepared::prepared;
+use crate::root;
 
 /// The bucket that there is.
 pub const BUCKET: &str = "mosaics";
@@ -203,18 +204,8 @@ fn free_ports() -> [u16; PORTS.len()] {
     listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
-/// The server's program, beside what is built.
+/// The server's program.
 fn program() -> Option<PathBuf> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let find = || {
-        let target = binary().parent().and_then(Path::parent).expect("target/<profile>/clearmosaic");
-        let prepare = Command::new(root().join("tests/s3/prepare.sh")).arg(target.join("s3")).output();
-        let prepare = prepare.expect("bash runs");
-        let path = String::from_utf8_lossy(&prepare.stdout).trim_end().to_owned();
-        if path.is_empty() {
-            eprintln!("SKIPPED: {}", String::from_utf8_lossy(&prepare.stderr).trim_end());
-        }
-        (!path.is_empty()).then(|| path.into())
-    };
-    PROGRAM.get_or_init(find).clone()
+    PROGRAM.get_or_init(|| prepared("s3")).clone()
 }

@@ -1,6 +1,7 @@
 //! Objects below a prefix.
 
 use std::fmt;
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Bucket {
     /// `s3://bucket`.
     pub(super) origin: String,
     pub(super) prefix: Path,
+    /// Directory for what passes through here.
+    pub(super) scratch: Arc<std::path::Path>,
 }
 
 /// An object that was read, and what it must still be when it is replaced.
@@ -35,6 +38,12 @@ pub struct Found {
     /// Bytes in all.
     pub size: u64,
     version: UpdateVersion,
+}
+
+impl Found {
+    const fn empty(e_tag: Option<String>) -> Self {
+        Self { bytes: Vec::new(), size: 0, version: UpdateVersion { e_tag, version: None } }
+    }
 }
 
 impl fmt::Display for Bucket {
@@ -49,13 +58,20 @@ impl Bucket {
     #[must_use]
     pub fn of(store: Arc<dyn ObjectStore>, origin: &str, prefix: &str) -> Self {
         let (identity, origin) = (origin.to_owned(), origin.to_owned());
-        Self { store, identity, origin, prefix: Path::from(prefix) }
+        Self { store, identity, origin, prefix: Path::from(prefix), scratch: std::env::temp_dir().into() }
     }
 
     /// The part of it below a name.
     #[must_use]
     pub fn below(&self, name: &str) -> Self {
         Self { prefix: self.path(name), ..self.clone() }
+    }
+
+    /// A file without a name for what passes through here, and the directory that it is in.
+    pub(crate) fn passing(&self) -> Result<(File, &std::path::Path), StoreError> {
+        let dir = &*self.scratch;
+        std::fs::create_dir_all(dir).map_err(|e| StoreError::made(dir, e))?;
+        tempfile::tempfile_in(dir).map(|file| (file, dir)).map_err(|e| StoreError::scratch(dir, e))
     }
 
     /// The URL of an object.
@@ -101,14 +117,14 @@ impl Bucket {
         match self.try_get(name, Some(GetRange::Suffix(length)))? {
             Ok(found) => Ok(found),
             // Azure counts from the start only.
-            Err(Error::NotSupported { .. }) => {
-                let (size, _) = self.head(name)?;
-                self.get(name, Some(GetRange::Bounded(size.saturating_sub(length)..size)))
-            }
+            Err(Error::NotSupported { .. }) => match self.head(name)? {
+                (0, e_tag) => Ok(Found::empty(e_tag)),
+                (size, _) => self.get(name, Some(GetRange::Bounded(size.saturating_sub(length)..size))),
+            },
             Err(error @ Error::NotFound { .. }) => Err(self.said(name, &error)),
             // An object without a byte has no last one either.
             Err(error) => match self.head(name) {
-                Ok((0, e_tag)) => Ok(Found { bytes: vec![], size: 0, version: UpdateVersion { e_tag, version: None } }),
+                Ok((0, e_tag)) => Ok(Found::empty(e_tag)),
                 _ => Err(self.said(name, &error)),
             },
         }
@@ -241,7 +257,7 @@ impl Bucket {
     ///
     /// # Errors
     /// `Missing`; what the store says.
-    pub(crate) fn copy_within(&self, name: &str, from: &Self, from_name: &str) -> Result<bool, StoreError> {
+    pub fn copy_within(&self, name: &str, from: &Self, from_name: &str) -> Result<bool, StoreError> {
         let source = from.path(from_name);
         let copied = self.call(name, |store, path| async move { store.copy(&source, &path).await })?;
         match copied {

@@ -97,7 +97,8 @@ impl Bucket {
             let origin = format!("{}://{}", parts.scheme, parts.host);
             let store = store(&origin, parts.scheme, options, retry)?;
             let identity = format!("{origin}?{}", name.unwrap_or_default());
-            Ok(Self { store, identity, origin, prefix: parts.prefix.clone() })
+            let (prefix, scratch) = (parts.prefix.clone(), access.scratch.as_path().into());
+            Ok(Self { store, identity, origin, prefix, scratch })
         };
         open(3, FIRST)?.probe()?;
         // As often as it takes: what is bounded is the time.

@@ -1,11 +1,13 @@
 //! Both places that a store can be at keep their promises.
 
 use std::fs;
+use std::io::BufWriter;
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
 
 use super::*;
+use crate::container::Writer;
 use crate::contents::{FileEntry, LIST};
 use crate::folder::{Piece, PlaceError};
 
@@ -101,6 +103,28 @@ fn a_container_that_is_an_object_is_read_as_it_was_written() {
         store.discard(Kind::Partial, &key).unwrap();
         assert!(matches!(read(), Err(StoreError::Missing(_))));
     }
+}
+
+/// What is put together of parts is put without a condition: whoever does so late puts the same.
+#[test]
+fn a_large_container_is_put_once_and_one_that_is_put_again_meanwhile_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, bucket) = objects(dir.path());
+    let (key, frames) = (Key::of("test", &5), frames(5_000_000));
+    let name = Kind::Partial.at(&key);
+    let put = || {
+        write(&store, &key, &frames);
+        bucket.head(&name).unwrap().1
+    };
+    let first = put();
+    let bytes = bucket.read(&name).unwrap().bytes;
+    assert_eq!(put(), first, "what is there is not sent again");
+    // Of one that was opened only the end has been read yet.
+    let reader = store.read(Kind::Partial, &key).unwrap();
+    bucket.remove(&name).unwrap();
+    assert_ne!(put(), first);
+    assert!(bucket.read(&name).unwrap().bytes == bytes, "made again it has other bytes");
+    assert_eq!(reader.frame(1).unwrap(), frames[1]);
 }
 
 #[test]

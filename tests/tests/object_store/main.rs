@@ -1,6 +1,9 @@
-//! Artifacts and mosaics in an object store, against a real S3 server: the bits are those of a directory, what is done is
-//! kept, what is damaged is made again, and what cannot be used is told in one line.
+//! Artifacts and mosaics in object stores: the bits are those of a directory, what is done is kept, what is damaged is made
+//! again, and what cannot be used is told in one line. Most is asked of a real S3 server, what differs of the others too.
 #![allow(missing_docs, clippy::unwrap_used)]
+
+mod bucket;
+mod clouds;
 
 use std::collections::BTreeMap;
 use std::fs;
