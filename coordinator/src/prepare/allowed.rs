@@ -48,6 +48,24 @@ pub fn fields(request: &Request, allow: &Allow) -> Result<(), PrepareError> {
     PrepareError::unless_none(faults)
 }
 
+/// Checks that nobody pays who did not say so: reading what its owner has readers pay for is allowed by
+/// `AWS_REQUEST_PAYER`, as GDAL and others have it.
+///
+/// # Errors
+/// Every scene with a requested band that costs; one line for each.
+pub fn payments(request: &Request, linkage: &Linkage) -> Result<(), PrepareError> {
+    if std::env::var("AWS_REQUEST_PAYER").is_ok_and(|payer| matches!(&*payer, "requester" | "true")) {
+        return Ok(());
+    }
+    let line = |linked: &LinkedScene| {
+        let bands = request.bands.iter().filter_map(|band| linked.scene.bands.get(band));
+        let asset = bands.into_iter().find(|asset| asset.requester_pays)?;
+        let what = "who reads it pays for it: set AWS_REQUEST_PAYER=requester to allow that, or take another archive";
+        Some(format!("scene {}: {}: {what}", linked.system_index, asset.href))
+    };
+    PrepareError::unless_none(linkage.scenes.iter().filter_map(line).collect())
+}
+
 /// Checks what the linked scenes of a request are to be read from.
 ///
 /// # Errors

@@ -96,6 +96,7 @@ type Chosen = (Arc<dyn Projection>, String);
 pub fn link_all(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<Linked, PrepareError> {
     let (aoi, tiles, mut linkage) = link_only(&request, allow)?;
     allowed::linked(&linkage, allow)?;
+    allowed::payments(&request, &linkage)?;
     check::scores(&request, &mut linkage.scenes, survey)?;
     linkage.leave_out_little_context(request.scores.max_no_context_fraction);
     let working_resolution = working_resolution(&request, &linkage.scenes, survey)?;

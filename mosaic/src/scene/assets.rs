@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::item::Item;
-use super::json::{Object, any_text, number, numbers, text};
+use super::json::{Object, any_text, flag, number, numbers, text};
 use crate::band::Band;
 use crate::href::Base;
 
@@ -25,6 +25,9 @@ pub struct Asset {
     pub media: Media,
     /// Metres a pixel, as the catalogue tells, else the band's own.
     pub resolution: f64,
+    /// Whether who reads it pays for it, as the catalogue tells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requester_pays: bool,
 }
 
 /// A raster's grid.
@@ -52,8 +55,8 @@ pub enum Media {
     Other,
 }
 
-/// The best asset of each band: one that is data before one that does not say so, the finest, COG before JP2, then
-/// the smallest key.
+/// The best asset of each band: one that is data before one that does not say so, the finest, one that costs nothing,
+/// COG before JP2, then the smallest key.
 pub(super) fn choose(item: &Item<'_>, base: &Base) -> BTreeMap<Band, Asset> {
     let mut best: BTreeMap<Band, (Rank, Asset)> = BTreeMap::new();
     for (key, asset) in item.assets {
@@ -65,8 +68,8 @@ pub(super) fn choose(item: &Item<'_>, base: &Base) -> BTreeMap<Band, Asset> {
     best.into_iter().map(|(band, (_, asset))| (band, asset)).collect()
 }
 
-/// Smaller is better: not said to be data, millimetres a pixel, format, key.
-type Rank = (bool, u64, Media, String);
+/// Smaller is better: not said to be data, millimetres a pixel, to be paid for, format, key.
+type Rank = (bool, u64, bool, Media, String);
 
 fn candidate(item: &Item<'_>, key: &str, asset: &Value, base: &Base) -> Option<(Band, Rank, Asset)> {
     let asset = asset.as_object()?;
@@ -76,7 +79,9 @@ fn candidate(item: &Item<'_>, key: &str, asset: &Value, base: &Base) -> Option<(
     }
     let (band, media) = (band_of(key, asset)?, media(asset, href)?);
     let resolution = resolution(asset, key).unwrap_or_else(|| own_resolution(band));
-    let rank = (!has_role(asset, &["data"]), (resolution * 1000.0).round() as u64, media, key.to_owned());
+    let requester_pays = requester_pays(item, asset);
+    let millimetres = (resolution * 1000.0).round() as u64;
+    let rank = (!has_role(asset, &["data"]), millimetres, requester_pays, media, key.to_owned());
     let asset = Asset {
         href: base.resolve(href),
         checksum: any_text(asset, "file:checksum"),
@@ -84,8 +89,23 @@ fn candidate(item: &Item<'_>, key: &str, asset: &Value, base: &Base) -> Option<(
         grid: grid(item, asset),
         media,
         resolution,
+        requester_pays,
     };
     Some((band, rank, asset))
+}
+
+/// Whether who reads an asset pays, by the storage extension: version 1 says so of the asset or of the item, version 2
+/// of each of the places that it can be read from.
+fn requester_pays(item: &Item<'_>, asset: &Object) -> bool {
+    const FLAG: &str = "storage:requester_pays";
+    if let Some(told) = flag(asset, FLAG).or_else(|| flag(item.properties, FLAG)) {
+        return told;
+    }
+    let schemes = asset.get("storage:schemes").or_else(|| item.properties.get("storage:schemes"));
+    let places = asset.get("storage:refs").and_then(Value::as_array).filter(|places| !places.is_empty());
+    let (Some(schemes), Some(places)) = (schemes, places) else { return false };
+    let costs = |place: &Value| schemes.get(place.as_str()?)?.get("requester_pays")?.as_bool();
+    places.iter().all(|place| costs(place) == Some(true))
 }
 
 fn has_role(asset: &Object, roles: &[&str]) -> bool {

@@ -1,7 +1,7 @@
 //! What would harm a mosaic in silence is told.
 
 use serde_json::{Value, json};
-use tests::World;
+use tests::{World, command, run_command};
 
 #[test]
 fn an_offset_that_the_pixels_contradict_is_reported_by_scene_and_baseline() {
@@ -28,4 +28,22 @@ fn an_offset_that_the_pixels_contradict_is_reported_by_scene_and_baseline() {
     }
     world.write_items("early.json", &items);
     assert_eq!(warnings("early", &json!({"edge_erosion": 0, "scenes": {"items": "early.json"}})), Vec::<Value>::new());
+}
+
+#[test]
+fn nobody_pays_who_did_not_say_so() {
+    let world = World::new("few");
+    let mut items = world.items();
+    // Version 2 of the storage extension: one of two places is free, or none is.
+    let scheme = |pays: bool| json!({"type": "aws-s3", "requester_pays": pays});
+    for (item, pays) in items.iter_mut().zip([true, false, true]) {
+        item["properties"]["storage:schemes"] = json!({"one": scheme(true), "two": scheme(pays)});
+        item["assets"]["B04"]["storage:refs"] = json!(["one", "two"]);
+    }
+    world.write_items("paid.json", &items);
+    let path = world.write("paid.request.json", &json!({"output": "out", "scenes": {"items": "paid.json"}}));
+    let refused = command(run_command(&path, &[]).env_remove("AWS_REQUEST_PAYER"));
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 2), "{}", refused.stderr);
+    assert!(refused.stderr.lines().all(|line| line.starts_with("scene 2023") && line.contains("AWS_REQUEST_PAYER")));
+    let _ = command(run_command(&path, &[]).env("AWS_REQUEST_PAYER", "requester")).complete();
 }

@@ -18,7 +18,7 @@ use crate::publish::footprint::Footprint;
 pub(super) const PAGE: usize = 100;
 
 /// What scenes and scores are read from; the rest of an item is not asked for.
-const PROPERTIES: [&str; 32] = [
+const PROPERTIES: [&str; 34] = [
     "system:index",
     "datetime",
     "start_datetime",
@@ -51,6 +51,8 @@ const PROPERTIES: [&str; 32] = [
     "proj:code",
     "proj:shape",
     "proj:transform",
+    "storage:requester_pays",
+    "storage:schemes",
 ];
 
 /// What is asked of an API, whatever the tile.
