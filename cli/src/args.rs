@@ -146,9 +146,9 @@ pub struct CoordinatorArgs {
     /// Seconds after which the tasks of a worker that says nothing are given to others.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(3..=3600))]
     pub lease: u16,
-    /// Address to serve metrics on for Prometheus, at /metrics [default: none].
-    #[arg(long, value_name = "ADDR")]
-    pub metrics: Option<SocketAddr>,
+    /// Where its figures are served.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// How much is traced.
     #[command(flatten)]
     pub traced: Traced,
@@ -174,6 +174,17 @@ pub struct CoordinatorArgs {
     /// Bytes of all files that may be sent along with a request.
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     pub attachments: ByteSize,
+}
+
+/// Where figures are served.
+#[derive(Debug, clap::Args)]
+pub struct MetricsArgs {
+    /// Address to serve metrics on for Prometheus, at /metrics [default: none].
+    #[arg(long = "metrics", id = "metrics_at", value_name = "ADDR")]
+    pub at: Option<SocketAddr>,
+    /// Serves metrics to other machines, in plain text: whoever reaches the port may read names and figures of mosaics.
+    #[arg(long = "metrics-insecure", id = "metrics_insecure", requires = "metrics_at")]
+    pub insecure: bool,
 }
 
 /// How etcd lets a coordinator in.
@@ -222,9 +233,9 @@ pub struct WorkerArgs {
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
-    /// Address to serve metrics on for Prometheus, at /metrics [default: none].
-    #[arg(long, value_name = "ADDR")]
-    pub metrics: Option<SocketAddr>,
+    /// Where its figures are served.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 /// How to get at object stores.

@@ -1,7 +1,6 @@
 //! `/metrics`, as Prometheus scrapes it: the figures of a coordinator or a worker, and of its process.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,6 +16,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 
+use crate::args::MetricsArgs;
 use crate::exit::BadInput;
 
 /// A registry that tells of the process.
@@ -29,9 +29,14 @@ pub fn registry() -> Registry {
 /// Serves a registry, where an address is given, for as long as the process lives.
 ///
 /// # Errors
-/// Where the address cannot be listened on.
-pub async fn serve(at: Option<SocketAddr>, registry: Registry) -> Result<(), BadInput> {
-    let Some(at) = at else { return Ok(()) };
+/// Where the address cannot be listened on; where other machines reach it, and nobody has said that they may.
+pub async fn serve(args: &MetricsArgs, registry: Registry) -> Result<(), BadInput> {
+    let Some(at) = args.at else { return Ok(()) };
+    if !(args.insecure || at.ip().is_loopback()) {
+        return Err(BadInput::one(format!(
+            "--metrics {at}: other machines read it in plain text: say --metrics-insecure"
+        )));
+    }
     let listener = TcpListener::bind(at).await.map_err(|e| BadInput::one(format!("--metrics {at}: {e}")))?;
     let registry = Arc::new(registry);
     let told = move || {

@@ -56,7 +56,7 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         let driver = Driver::start(components).await;
         let mut registry = metrics::registry();
         coordinator::metrics::register(&driver, &mut registry);
-        metrics::serve(args.metrics, registry).await?;
+        metrics::serve(&args.metrics, registry).await?;
         // Whoever started it may wait for this line.
         print(&format!("{scheme}://{at}\n"))?;
         tracing::info!(%at, "listening");
@@ -99,7 +99,7 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
     let worked = runtime.block_on(async {
         let mut registry = metrics::registry();
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
-        metrics::serve(args.metrics, registry).await?;
+        metrics::serve(&args.metrics, registry).await?;
         let memory = Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots);
         let settings =
             agent::Settings { worker_id: process_id(), slots, memory: Arc::clone(&memory), metrics: counted };

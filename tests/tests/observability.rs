@@ -9,7 +9,7 @@ mod scrape;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use receiver::{Receiver, Told, by_id, hex, traces};
@@ -262,6 +262,65 @@ fn metrics_tell_of_what_is_set_aside() {
     assert!(attempts > retried && attempts - retried <= failed, "{attempts} attempts, {retried} retried, {failed}");
 }
 
+/// The worker that holds a lease stands still until the lease has expired; another one makes the mosaic.
+#[test]
+fn metrics_tell_of_leases_that_expire() {
+    let (world, request) = world();
+    let at = free_address();
+    let coordinator = Coordinator::with("127.0.0.1:0", &world.path("store"), &["--lease", "3", "--metrics", &at]);
+    let job = coordinator.ask(&["submit", &request.to_string_lossy()]).stdout;
+    let stopped = coordinator.worker(&["--slots", "1"]);
+    while Scrape::of(&at).one("clearmosaic_leases_granted_total") == 0.0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Whatever it is granted from now on it does not hear of.
+    stopped.signal("STOP");
+    let expired = || Scrape::of(&at).sum("clearmosaic_mosaic_leases_expired_total", &[]);
+    while expired() == 0.0 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let _heir = coordinator.worker(&[]);
+    let _ = coordinator.ask(&["watch", job.trim_end(), "--json"]).complete();
+    assert!(expired() >= 1.0);
+    assert_eq!(Scrape::of(&at).sum("clearmosaic_mosaic_tasks_set_aside_total", &[]), 0.0, "it was nobody's fault");
+}
+
+/// Of a scene that is all cloud no block of a band is read.
+#[test]
+fn metrics_tell_of_blocks_that_are_not_read() {
+    const ALL_CLOUD: &str = "import sys; from osgeo import gdal; raster = gdal.Open(sys.argv[1], gdal.GA_Update); \
+        [raster.GetRasterBand(band + 1).Fill(0) for band in range(raster.RasterCount)]";
+    let world = World::new("year");
+    let score = fs::read_dir(world.path("scores")).unwrap().next().unwrap().unwrap().path();
+    let filled = Command::new("/usr/bin/python3").arg("-c").arg(ALL_CLOUD).arg(score).status();
+    assert!(filled.unwrap().success());
+    let request = world.write("submitted.json", &json!({"output": "out"}));
+    let at = [free_address(), free_address()];
+    let coordinator = Coordinator::with("127.0.0.1:0", &world.path("store"), &["--metrics", &at[0]]);
+    let _worker = coordinator.worker(&["--metrics", &at[1]]);
+    let _ = coordinator.ask(&["submit", &request.to_string_lossy(), "--watch", "--json"]).complete();
+    let of_mosaic = Scrape::of(&at[0]).sum("clearmosaic_mosaic_blocks_skipped_total", &[]);
+    let of_worker = Scrape::of(&at[1]).one("clearmosaic_worker_blocks_skipped_total");
+    assert!(of_mosaic > 0.0 && of_mosaic == of_worker, "{of_mosaic}, {of_worker}");
+}
+
+/// Without TLS other machines read nothing, unless that is said in so many words.
+#[test]
+fn metrics_are_for_this_machine_alone_unless_told_otherwise() {
+    let world = World::new("few");
+    let store = world.path("store").to_string_lossy().into_owned();
+    let commands: [&[&str]; 2] = [&["coordinator", "--listen", "127.0.0.1:0", "--store", &store], &["worker"]];
+    for command in commands {
+        let refused = tests::clearmosaic(&[command, &["--metrics", "0.0.0.0:0"]].concat());
+        let (code, told) = tests::code_and_stderr(&refused);
+        assert_eq!((code, told.lines().count()), (Some(2), 1), "{told}");
+        assert!(told.contains("--metrics 0.0.0.0:0") && told.contains("--metrics-insecure"), "{told}");
+    }
+    let options = ["--metrics", "0.0.0.0:0", "--metrics-insecure"];
+    let coordinator = Coordinator::with("127.0.0.1:0", &world.path("store"), &options);
+    assert_eq!(coordinator.ask(&["status"]).code, Some(0));
+}
+
 #[test]
 fn lines_for_programs_carry_the_trace() {
     let (world, request) = world();
@@ -290,6 +349,12 @@ fn a_collector_that_is_not_there_harms_nobody() {
     let run = command(&mut run_command(&request, &["--otlp", "http://127.0.0.1:1"]));
     let report = run.complete();
     assert!(report["seconds"].as_f64().unwrap() < Duration::from_secs(60).as_secs_f64());
+    // An empty variable is none: nothing is sent anywhere, and nothing said of it.
+    let mut off = run_command(&request, &[]);
+    off.env("OTEL_EXPORTER_OTLP_ENDPOINT", "").env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "");
+    let off = command(&mut off);
+    let _ = off.complete();
+    assert!(!off.stderr.to_lowercase().contains("otlp"), "{}", off.stderr);
     let none = tests::clearmosaic(&["run", &request.to_string_lossy(), "--otlp", "no URL at all"]);
     let (code, told) = tests::code_and_stderr(&none);
     assert!(code == Some(2) && told.starts_with("spans over OTLP: ") && told.lines().count() == 1, "{code:?}: {told}");
