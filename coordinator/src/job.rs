@@ -221,11 +221,13 @@ fn made_of(shard: &TileShard, store: &ArtifactStore) -> Option<Vec<u8>> {
     made.contains(&true).then(|| packed(made))
 }
 
-/// Whether an artifact of several files is there with every one as it was made; one that is corrupt is discarded.
+/// Whether an artifact of several files is there with every one as it was made; one that is not is discarded.
 fn is_whole(store: &ArtifactStore, kind: Kind, key: &Key) -> bool {
+    // What is not there now may appear while it is looked at: that is whole, and stays.
+    let was_there = store.has(kind, key).unwrap_or(false);
     let verified = store.verify(kind, key);
     if let Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) = &verified
-        && store.has(kind, key).unwrap_or(false)
+        && was_there
     {
         tracing::warn!(%error, "an artifact is corrupt and is made again");
         if let Err(error) = store.discard(kind, key) {

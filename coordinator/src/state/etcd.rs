@@ -62,9 +62,17 @@ async fn answered<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, 
 
 impl Etcd {
     /// Writes, if this coordinator leads, and at one moment.
-    async fn write(&self, mut writes: Vec<TxnOp>) -> Result<(), StateError> {
-        let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
-        writes.push(term(&leader));
+    async fn write(&self, writes: Vec<TxnOp>) -> Result<(), StateError> {
+        self.write_as(&self.leader()?, writes).await
+    }
+
+    fn leader(&self) -> Result<LeaderKey, StateError> {
+        self.leading.borrow().clone().ok_or(StateError::NotLeader)
+    }
+
+    /// Writes, if this coordinator leads still as it did.
+    async fn write_as(&self, leader: &LeaderKey, mut writes: Vec<TxnOp>) -> Result<(), StateError> {
+        writes.push(term(leader));
         let is_leader = Compare::create_revision(leader.key(), CompareOp::Equal, leader.rev());
         let write = Txn::new().when([is_leader]).and_then(writes);
         let mut client = self.client.clone();
@@ -261,19 +269,21 @@ impl Store for Etcd {
     }
 
     async fn note(&self, notes: &[Note]) -> Result<(), StateError> {
+        // What was to be noted in one term is not in another, though this coordinator may lead in both.
+        let leader = self.leader()?;
         let (mut writes, mut bytes) = (Vec::new(), 0);
         for note in notes {
             let (key, value) = note.encoded();
             let key = format!("{PREFIX}/{key}");
             let more = key.len() + value.len();
             if writes.len() == MOST_WRITES || bytes + more > MOST_BYTES {
-                self.write(std::mem::take(&mut writes)).await?;
+                self.write_as(&leader, std::mem::take(&mut writes)).await?;
                 bytes = 0;
             }
             bytes += more;
             writes.push(TxnOp::put(key, value, None));
         }
-        if writes.is_empty() { Ok(()) } else { self.write(writes).await }
+        if writes.is_empty() { Ok(()) } else { self.write_as(&leader, writes).await }
     }
 
     async fn noted(&self, run: &str) -> Result<Saved, StateError> {
@@ -296,7 +306,7 @@ impl Store for Etcd {
         let key = format!("{PREFIX}/versions/{mosaic}");
         let mut client = self.client.clone();
         loop {
-            let leader = self.leading.borrow().clone().ok_or(StateError::NotLeader)?;
+            let leader = self.leader()?;
             let found = answered(client.get(key.as_str(), None)).await?;
             let (last, revision) = found.kvs().first().map_or((Ok(0), 0), |kv| {
                 let text = String::from_utf8_lossy(kv.value());

@@ -12,6 +12,7 @@
 
 mod book;
 mod coordinators;
+mod driver;
 mod plan;
 mod seen;
 mod workers;

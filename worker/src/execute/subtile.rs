@@ -94,12 +94,14 @@ impl Executor {
         Ok(watch.done(observer.counters(), bytes_written))
     }
 
-    /// What an input that cannot be read means: one that is missing or corrupt is discarded and made again.
+    /// What an input that cannot be read means: it is made again. One that is corrupt is discarded; one that is missing
+    /// may have been made by now.
     pub(super) fn lost(&self, kind: Kind, key: &Key, error: StoreError) -> TaskError {
         match error {
             StoreError::Missing(_) | StoreError::Corrupt { .. } => {
                 tracing::warn!(artifact = kind.name(), %key, %error, "an artifact is lost and is made again");
-                match self.store.discard(kind, key) {
+                let is_there = matches!(error, StoreError::Corrupt { .. });
+                match if is_there { self.store.discard(kind, key) } else { Ok(()) } {
                     Ok(()) => TaskError::InputsLost(vec![key.clone()]),
                     Err(error) => error.into(),
                 }
