@@ -15,7 +15,7 @@ mod run;
 mod s3;
 mod world;
 
-pub use archive::{Archive, Asked, Fault, Faults, Paging, Sas, Seen, StacApi};
+pub use archive::{Archive, Asked, Fault, Faults, Paging, Sas, Seen, StacApi, earth_engine};
 pub use callers::Callers;
 pub use cluster::Coordinator;
 pub use disk::SmallDisk;

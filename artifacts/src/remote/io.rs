@@ -6,6 +6,7 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 
 use crate::StoreError;
 
@@ -29,22 +30,55 @@ pub fn give_up() {
     GIVEN_UP.store(true, Ordering::Relaxed);
 }
 
+/// A call that is under way, to be waited for by who needs its end.
+#[derive(Debug)]
+pub struct Call<T> {
+    told: mpsc::Receiver<T>,
+    task: AbortHandle,
+}
+
 /// Has a call made, and waits for its end. From any thread, though none of an asynchronous runtime should.
+///
+/// # Errors
+/// `Away` where calls are given up.
 pub fn wait<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Result<T, StoreError> {
+    spawn(call)?.wait()
+}
+
+/// Begins a call. Nobody need wait for it: it is called off where the call is dropped.
+///
+/// # Errors
+/// `Away` where there are no threads to make it.
+pub fn spawn<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Result<Call<T>, StoreError> {
     let (tell, told) = mpsc::sync_channel(1);
     let task = runtime()?.spawn(async move {
         // Nobody waits any more where calls are given up.
         let _ = tell.send(call.await);
     });
-    loop {
-        match told.recv_timeout(LOOK) {
-            Ok(answer) => return Ok(answer),
-            Err(RecvTimeoutError::Timeout) if !GIVEN_UP.load(Ordering::Relaxed) => {}
-            Err(_) => {
-                task.abort();
-                let (what, why) = ("the store".to_owned(), "the call was given up".to_owned());
-                return Err(StoreError::Away { what, why });
+    Ok(Call { told, task: task.abort_handle() })
+}
+
+impl<T> Call<T> {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// `Away` where calls are given up.
+    pub fn wait(self) -> Result<T, StoreError> {
+        loop {
+            match self.told.recv_timeout(LOOK) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) if !GIVEN_UP.load(Ordering::Relaxed) => {}
+                Err(_) => {
+                    let (what, why) = ("the store".to_owned(), "the call was given up".to_owned());
+                    return Err(StoreError::Away { what, why });
+                }
             }
         }
+    }
+}
+
+impl<T> Drop for Call<T> {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

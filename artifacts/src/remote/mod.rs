@@ -14,5 +14,5 @@ mod said;
 mod transfer;
 
 pub use bucket::{Bucket, Found};
-pub use io::give_up;
+pub use io::{Call, give_up, spawn, wait};
 pub use transfer::PIECE;

@@ -55,6 +55,9 @@ pub enum Fault {
         /// What is wrong with the answer.
         what: String,
     },
+    /// Earth Engine does not answer, or not as is wanted.
+    #[error(transparent)]
+    EarthEngine(earth_engine::Error),
     /// There is no reader for it.
     #[error("this archive is not read yet: use another one, or `items`")]
     NotYet,

@@ -6,6 +6,7 @@
 //! - [`absolute_items`]: a catalogue as one ItemCollection, to be read elsewhere.
 
 mod archives;
+mod earth_engine;
 mod fault;
 mod gather;
 mod listing;
@@ -66,7 +67,7 @@ pub fn scores(
         }
         ScoreSource::Items(at) => Source::Items(at.clone()),
         ScoreSource::Stac(api) => Source::Stac(api.clone()),
-        ScoreSource::EarthEngine(_) => return Err(Fault::NotYet.into()),
+        ScoreSource::EarthEngine(collection) => Source::EarthEngine(collection.clone()),
     };
     scores::scores_from_items(&source, band.name(), wanted, archives)
 }

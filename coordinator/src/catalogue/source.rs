@@ -3,19 +3,20 @@
 //! ```text
 //! request ─► source ─┬─► walk           files, and static catalogues on web servers
 //!                    ├─► stac_api       searches
+//!                    ├─► earth_engine   lists of images
 //!                    └─► ...            every item, with the place that its hrefs are relative to, to one visitor
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
 use mosaic::band::Band;
 use mosaic::ids::TileId;
-use mosaic::request::{SceneSource, StacApi};
+use mosaic::request::{Preset, SceneSource, StacApi};
 use mosaic::scene::Scene;
 use serde_json::Value;
 
 use super::archives::Archives;
 use super::fault::Fault;
-use super::{preset, stac_api, walk};
+use super::{earth_engine, preset, stac_api, walk};
 
 /// What is done with an item: the file or URL that its hrefs are relative to, the item, and where faults go.
 pub(super) type Visit<'a> = dyn FnMut(&str, &Value, &mut Vec<Fault>) + Send + 'a;
@@ -58,6 +59,8 @@ pub(super) enum Source {
     Items(String),
     /// A STAC API.
     Stac(StacApi),
+    /// A collection of Earth Engine's.
+    EarthEngine(String),
 }
 
 impl Source {
@@ -66,8 +69,9 @@ impl Source {
         match source {
             SceneSource::Items(at) => Ok(Self::Items(at.clone())),
             SceneSource::Stac(api) => Ok(Self::Stac(api.clone())),
+            SceneSource::Preset(Preset::EarthEngine) => Ok(Self::EarthEngine(earth_engine::SCENES.to_owned())),
             SceneSource::Preset(preset) => preset::api(*preset).map(Self::Stac).ok_or(Fault::NotYet),
-            SceneSource::EarthEngine(_) => Err(Fault::NotYet),
+            SceneSource::EarthEngine(collection) => Ok(Self::EarthEngine(collection.clone())),
         }
     }
 
@@ -83,6 +87,7 @@ impl Source {
             // Files cannot be asked for less than they hold.
             Self::Items(at) => walk::each_item(at, archives, faults, visit).await,
             Self::Stac(api) => stac_api::each_item(api, wanted, archives, faults, visit).await,
+            Self::EarthEngine(collection) => earth_engine::each_item(collection, wanted, archives, faults, visit).await,
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn fields(request: &Request, allow: &Allow) -> Result<(), PrepareError> {
         SceneSource::Items(path) => named.push(("scenes.items", path.clone())),
         SceneSource::Stac(api) => named.push(("scenes.stac.url", api.url.clone())),
         SceneSource::Preset(name) => named.extend(preset::api(*name).map(|api| ("scenes.preset", api.url))),
-        SceneSource::EarthEngine(_) => {}
+        SceneSource::EarthEngine(id) => named.extend(earth_engine(id).map(|at| ("scenes.earth_engine", at))),
     }
     match &request.scores.source {
         ScoreSource::Items(path) => named.push(("scores.items", path.clone())),
@@ -34,7 +34,7 @@ pub fn fields(request: &Request, allow: &Allow) -> Result<(), PrepareError> {
             let root = ScoreTemplate::parse(text).map(|template| template.root().to_owned());
             named.extend(root.ok().map(|root| ("scores.template", root)));
         }
-        ScoreSource::EarthEngine(_) => {}
+        ScoreSource::EarthEngine(id) => named.extend(earth_engine(id).map(|at| ("scores.earth_engine", at))),
     }
     named.push(("output", request.output.clone()));
     if is_local(&request.output) {
@@ -64,6 +64,11 @@ pub fn payments(request: &Request, linkage: &Linkage) -> Result<(), PrepareError
         Some(format!("scene {}: {}: {what}", linked.system_index, asset.href))
     };
     PrepareError::unless_none(linkage.scenes.iter().filter_map(line).collect())
+}
+
+/// A collection as an href; one that is none is told of when it is asked for.
+fn earth_engine(id: &str) -> Option<String> {
+    earth_engine::asset_of(id).map(|asset| format!("ee://{asset}"))
 }
 
 /// Checks what the linked scenes of a request are to be read from.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AoiSource, Crs, Preset, Request, SceneSource, ScoreSource, StacApi};
+use super::{AoiSource, Crs, Request, SceneSource, ScoreSource, StacApi};
 use crate::aoi::Aoi;
 use crate::grid;
 use crate::link::ScoreTemplate;
@@ -117,13 +117,10 @@ impl Request {
     }
 
     fn check_sources(&self, faults: &mut Faults) {
-        const REMOTE: &str = "remote archives are not read yet: use `items`";
         match &self.scenes {
             SceneSource::Items(at) => check_items(faults, "scenes.items", at),
             SceneSource::Stac(api) => check_api(faults, "scenes.stac.url", api),
-            SceneSource::Preset(Preset::EarthEngine) | SceneSource::EarthEngine(_) => {
-                faults.check(false, self.scenes.field(), || REMOTE.into());
-            }
+            SceneSource::EarthEngine(id) => check_collection(faults, "scenes.earth_engine", id),
             SceneSource::Preset(_) => {}
         }
         match &self.scores.source {
@@ -137,7 +134,7 @@ impl Request {
             }
             ScoreSource::Items(at) => check_items(faults, "scores.items", at),
             ScoreSource::Stac(api) => check_api(faults, "scores.stac.url", api),
-            ScoreSource::EarthEngine(_) => faults.check(false, self.scores.source.field(), || REMOTE.into()),
+            ScoreSource::EarthEngine(id) => check_collection(faults, "scores.earth_engine", id),
         }
         let threshold = self.scores.threshold;
         faults.check((0.0..=1.0).contains(&threshold), "scores.threshold", || format!("{threshold} is outside 0..1"));
@@ -177,6 +174,13 @@ impl Request {
         let ok = (16..=100_000).contains(&side);
         faults.check(ok, "grid.tile_pixels", || format!("{side} is outside 16..100000"));
     }
+}
+
+/// A collection of Earth Engine's is a path of names.
+fn check_collection(faults: &mut Faults, field: &'static str, id: &str) {
+    let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+    let ok = id.split('/').all(|part| is_name(part) && part != "..");
+    faults.check(ok, field, || format!("`{id}`: name a collection, COPERNICUS/S2_SR_HARMONIZED say"));
 }
 
 /// A catalogue is a file, or comes from a web server.

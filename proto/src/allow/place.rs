@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The schemes of URLs that are read and written.
-const SCHEMES: [&str; 7] = ["https", "http", "s3", "gs", "az", "abfs", "abfss"];
+const SCHEMES: [&str; 8] = ["https", "http", "s3", "gs", "az", "abfs", "abfss", "ee"];
 
 /// Where an href leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Remote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPlace {
     /// Neither an absolute path nor a URL: GDAL would take many other things for a raster.
-    #[error("it is neither an absolute path nor an https, http, s3, gs or az URL")]
+    #[error("it is neither an absolute path nor an https, http, s3, gs, az or ee URL")]
     Unknown,
     /// A name of GDAL's own, behind which there may be anything.
     #[error("names of GDAL's own, as /vsi..., are not taken: write the path or URL itself")]

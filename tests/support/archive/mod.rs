@@ -5,6 +5,7 @@
 //! client ──► traffic (counts, and spoils what `Faults` say) ──► files, or another router
 //! ```
 
+pub mod earth_engine;
 mod faults;
 mod files;
 mod sas;

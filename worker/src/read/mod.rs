@@ -6,12 +6,14 @@
 //! decode   turning them into pixels                                        (`Decode`)
 //! ```
 //!
-//! `door` says what may be opened at all. GDAL (`gdal`) is one implementation of all three; `tiff` reads the blocks of local TIFFs without it. Above them, `lookup` finds the source pixel that holds a working
+//! `door` says what may be opened at all. GDAL (`gdal`) is one implementation of all three; `tiff` reads the blocks of local TIFFs without it, and
+//! `earth_engine` windows of Earth Engine's images. Above them, `lookup` finds the source pixel that holds a working
 //! pixel's centre, `plane` brings the blocks that hold a wanted pixel onto the working grid, and `observe` makes an
 //! observation of a datatake's granules: score first, then only what is clear.
 
 mod counters;
 mod door;
+mod earth_engine;
 mod error;
 mod gdal;
 mod layout;
@@ -22,6 +24,7 @@ mod tiff;
 
 pub use counters::Counters;
 pub use door::Door;
+pub use earth_engine::EarthEngine;
 pub use error::ReadError;
 pub(crate) use gdal::cause;
 pub use gdal::{GdalOpener, RasterBand};

@@ -187,13 +187,15 @@ impl<'a> Observer<'a> {
 
     /// Where the score is good enough.
     fn clear(&mut self, score: &SourceFile) -> Result<Bits, ReadError> {
-        let raster = self.open(score, Some(self.recipe.score_band.name()))?;
+        let mut raster = self.open(score, Some(self.recipe.score_band.name()))?;
         let layout = raster.layout().clone();
         let lookup = self.lookup(&layout)?;
         let threshold = Threshold::new(self.recipe.threshold);
         let scaled = |stored: f64| threshold.scaled(stored, layout.scale, layout.offset, layout.nodata);
         let mut clear = Bits::zeros(self.pixels());
         let wanted = Bits::ones(self.pixels());
+        let blocks = wanted_blocks(&lookup, &layout, &wanted, self.window.width);
+        raster.expect(&blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>());
         self.for_wanted(&mut [(raster, lookup)], &wanted, &mut |_, y, row, valid, placement| {
             let mut good = match row {
                 Row::F32(s) => Bits::from_flags(s.len(), threshold.floats(s, layout.nodata)),

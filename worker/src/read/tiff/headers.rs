@@ -11,7 +11,7 @@ use lru::LruCache;
 use super::StoredBlocks;
 use crate::read::gdal::RasterBand;
 use crate::read::layout::{Layout, Raster};
-use crate::read::{Door, ReadError};
+use crate::read::{Door, EarthEngine, ReadError};
 
 /// Enough for the files of one tile over some years; each takes a few kilobytes.
 const FILES: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
@@ -41,6 +41,7 @@ type Name = (String, Option<String>);
 pub struct Headers {
     known: Mutex<LruCache<Name, Arc<Header>>>,
     door: Door,
+    earth_engine: Arc<EarthEngine>,
 }
 
 impl Default for Headers {
@@ -53,7 +54,12 @@ impl Headers {
     /// Headers of what a door admits.
     #[must_use]
     pub fn behind(door: Door) -> Self {
-        Self { known: Mutex::new(LruCache::new(FILES)), door }
+        Self { known: Mutex::new(LruCache::new(FILES)), door, earth_engine: Arc::default() }
+    }
+
+    /// Earth Engine, for what lies there.
+    pub(super) fn earth_engine(&self) -> &EarthEngine {
+        &self.earth_engine
     }
 
     /// What may be opened.

@@ -22,6 +22,7 @@ use libdeflater::Decompressor;
 use rustix::fs::{Advice, fadvise};
 
 use super::ReadError;
+use super::earth_engine::Group;
 use super::gdal::RasterBand;
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows};
 use ahead::Ahead;
@@ -113,17 +114,18 @@ impl Workspace {
     }
 }
 
-/// Opens local TIFFs for direct reading, and everything else with GDAL.
+/// Opens local TIFFs for direct reading, what is Earth Engine's by its API, and everything else with GDAL.
 pub struct Opener<'a> {
     headers: &'a Headers,
     workspace: Rc<RefCell<Workspace>>,
+    group: Rc<RefCell<Group>>,
 }
 
 impl<'a> Opener<'a> {
     /// An opener for one thread; what it learns of files it shares through `headers`.
     #[must_use]
     pub fn new(headers: &'a Headers) -> Self {
-        Self { headers, workspace: Rc::default() }
+        Self { headers, workspace: Rc::default(), group: Rc::default() }
     }
 }
 
@@ -131,6 +133,9 @@ impl Open for Opener<'_> {
     fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
         let door = self.headers.door();
         let href = &*door.admit(href)?;
+        if href.starts_with("ee://") {
+            return Ok(Box::new(self.headers.earth_engine().open(href, &self.group)?));
+        }
         // What is no local file, or none at all, GDAL knows how to open, or how to complain of.
         let Ok(file) = File::open(href) else { return Ok(Box::new(RasterBand::admitted(door, href, band)?)) };
         match self.headers.of(&file, href, band)? {

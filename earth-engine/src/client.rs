@@ -1,0 +1,196 @@
+//! Asking, and asking again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use artifacts::Access;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, Url};
+
+use crate::answer::{Then, pause, refusal};
+use crate::budget::Budget;
+use crate::credentials::{Credentials, Token};
+use crate::{Error, Settings};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How often a server is asked again that has never answered anything.
+const FIRST_TRIES: u32 = 3;
+/// How often a question is put again that meets anything but want of quota.
+const TRIES: u32 = 12;
+/// The profile that is used where there is one.
+const PROFILE: &str = "earth-engine";
+
+/// Earth Engine, as one credential sees it.
+pub struct Client {
+    settings: Settings,
+    http: reqwest::Client,
+    credentials: Credentials,
+    budget: Arc<Budget>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    asked: AtomicU64,
+    again: AtomicU64,
+    quota: AtomicU64,
+    answered: AtomicU64,
+}
+
+/// What was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Requests, those that were not answered too.
+    pub asked: u64,
+    /// Requests that were put again.
+    pub again: u64,
+    /// Requests that met want of quota.
+    pub quota: u64,
+}
+
+impl Client {
+    /// A client as the profile `earth-engine` says, where there is one, and the environment. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// `Setting` where they say nothing that can be used.
+    pub fn open(access: &Access, budget: Arc<Budget>) -> Result<Self, Error> {
+        let is_there = access.profiles.as_ref().is_some_and(|dir| dir.join(PROFILE).is_file());
+        let profile = is_there.then(|| access.profile(PROFILE)).transpose();
+        let profile = profile.map_err(|e| Error::Setting(e.to_string()))?;
+        let settings = Settings::of(profile.as_ref())?;
+        let builder = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(settings.silence);
+        // A redirect of an API would have tokens sent elsewhere.
+        let http = builder.redirect(reqwest::redirect::Policy::none()).build();
+        let http = http.map_err(|e| Error::Setting(plain(&e)))?;
+        let credentials = Credentials::of(profile.as_ref())?;
+        Ok(Self { settings, http, credentials, budget, counts: Counts::default() })
+    }
+
+    /// A client as the environment says: `CLEARMOSAIC_PROFILES` too.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub fn of_environment(budget: Arc<Budget>) -> Result<Self, Error> {
+        let profiles = std::env::var_os("CLEARMOSAIC_PROFILES").map(Into::into);
+        Self::open(&Access { profiles, ..Access::default() }, budget)
+    }
+
+    /// The bound of requests.
+    #[must_use]
+    pub const fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Whose quota requests are on: a digest that tells no more than that two are the same.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        blake3::hash(self.credentials.name().as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn counted(&self) -> Counted {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { asked, again, quota, .. } = &self.counts;
+        Counted { asked: load(asked), again: load(again), quota: load(quota) }
+    }
+
+    pub(crate) fn url(&self, name: &str) -> Result<Url, Error> {
+        let bad = |_| Error::Bad { what: name.to_owned(), why: "it is no name".to_owned() };
+        Url::parse(&format!("{}{name}", self.settings.base)).map_err(bad)
+    }
+
+    /// Puts a question until it is answered by something that can be read.
+    pub(crate) async fn ask<T>(
+        &self,
+        what: &str,
+        question: impl Fn(&reqwest::Client) -> RequestBuilder,
+        read: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        let (began, mut tries, mut is_renewed) = (Instant::now(), 0, false);
+        loop {
+            let then = match self.credentials.token(&self.http).await {
+                Ok(token) => match self.once(what, &question, &token, &read).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(Then::Renew(error)) if is_renewed || !self.credentials.forget(&token) => Then::Stop(error),
+                    Err(then) => then,
+                },
+                Err(then) => then,
+            };
+            let (error, at_least) = match then {
+                Then::Stop(error) => return Err(error),
+                Then::Renew(_) => {
+                    is_renewed = true;
+                    continue;
+                }
+                Then::Again(error, at_least) => (error, at_least),
+            };
+            let pause = pause(tries, at_least);
+            tries += 1;
+            if self.is_enough(&error, tries) || began.elapsed() + pause > self.settings.patience {
+                return Err(error);
+            }
+            self.counts.again.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(what, %error, ?pause, "asked again");
+            if matches!(error, Error::Quota(_)) {
+                self.counts.quota.fetch_add(1, Ordering::Relaxed);
+                self.budget.pause(pause);
+            } else {
+                tokio::time::sleep(pause).await;
+            }
+            is_renewed = false;
+        }
+    }
+
+    /// Whether there is no use in asking again, however much time there is.
+    fn is_enough(&self, error: &Error, tries: u32) -> bool {
+        let is_known = self.counts.answered.load(Ordering::Relaxed) > 0;
+        match error {
+            Error::Quota(_) => false,
+            _ => tries >= if is_known { TRIES } else { FIRST_TRIES },
+        }
+    }
+
+    async fn once<T>(
+        &self,
+        what: &str,
+        question: impl Fn(&reqwest::Client) -> RequestBuilder,
+        token: &Token,
+        read: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Then> {
+        let mut request = question(&self.http).bearer_auth(&token.text).header(CONTENT_TYPE, "application/json");
+        if let Some(project) = self.credentials.project() {
+            request = request.header("x-goog-user-project", project);
+        }
+        let permit = self.budget.take().await;
+        self.counts.asked.fetch_add(1, Ordering::Relaxed);
+        let at = self.settings.base.as_str();
+        let away = |why: String| Then::Again(Error::Away { at: at.to_owned(), why }, None);
+        let answer = request.send().await.map_err(|e| away(plain(&e)))?;
+        self.counts.answered.fetch_add(1, Ordering::Relaxed);
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.bytes().await.map_err(|e| away(plain(&e)))?;
+        drop(permit);
+        if !status.is_success() {
+            return Err(refusal(what, at, status, &headers, &body));
+        }
+        read(&body).map_err(away)
+    }
+}
+
+/// The innermost cause of an error of HTTP, without the URL.
+pub(crate) fn plain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if error.is_timeout() { "it does not answer in time".to_owned() } else { cause.to_string() }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("base", &self.settings.base.as_str()).finish_non_exhaustive()
+    }
+}
