@@ -78,6 +78,9 @@ pub enum Command {
 pub struct RequestArgs {
     /// The request: YAML or JSON.
     pub request: PathBuf,
+    /// How to get at sources on other machines.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Prints JSON for programs instead of a table for people.
     #[arg(long)]
     pub json: bool,

@@ -31,11 +31,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use args::{Args, Command, RequestArgs};
+use args::{AccessArgs, Args, Command, RequestArgs};
 use clap::{CommandFactory, Parser};
 use exit::{BadInput, Exit};
 use proto::allow::Allow;
 use worker::library::Library;
+use worker::read::Door;
 
 fn main() -> ExitCode {
     // The one provider of TLS in this process; it fails only where there is one already.
@@ -83,11 +84,16 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
     }
 }
 
+/// What looks at rasters for whoever asks, who may read what he may.
+fn library(access: &AccessArgs) -> Library {
+    Library::behind(Door::remembering().with(access.access()))
+}
+
 fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
     worker::gdal_messages::install();
     let prepared =
-        coordinator::prepare::prepare(request, &Library::default(), &Allow::everything()).map_err(BadInput::from)?;
+        coordinator::prepare::prepare(request, &library(&args.access), &Allow::everything()).map_err(BadInput::from)?;
     let summary = prepared.summary();
     if args.json {
         print(&format!("{}\n", serde_json::to_string(&summary)?))?;
@@ -99,7 +105,8 @@ fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
 
 fn link(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
-    let (_, _, linkage) = coordinator::prepare::link_only(&request, &Allow::everything()).map_err(BadInput::from)?;
+    let linked = coordinator::prepare::link_only(&request, &library(&args.access), &Allow::everything());
+    let (_, _, linkage) = linked.map_err(BadInput::from)?;
     let lines = coordinator::prepare::link_lines(&request, &linkage);
     if args.json {
         let mut text = String::new();

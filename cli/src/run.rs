@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let store = ArtifactStore::open(&place, &access).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
     let tasks = usize::try_from(division.tasks).unwrap_or(usize::MAX);
-    let door = Door::remembering();
+    let door = Door::remembering().with(access.clone());
     let components = Components {
         store,
         access,

@@ -51,7 +51,8 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         // A full disk is waited for: others may make room.
         let settings =
             Settings { lease: Duration::from_secs(args.lease.into()), room: Some(ROOM), ..Settings::default() };
-        let (survey, traced_tasks) = (Arc::new(Library::behind(Door::new(allow.clone()))), args.traced.tasks);
+        let (survey, traced_tasks) =
+            (Arc::new(Library::behind(Door::new(allow.clone()).with(access.clone()))), args.traced.tasks);
         let components = Components { store, access, survey, allow, settings, state, role, traced_tasks };
         let driver = Driver::start(components).await;
         let mut registry = metrics::registry();
@@ -152,7 +153,7 @@ impl Executors {
         }
         let artifacts = self.open(store)?;
         let executor = Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool));
-        let executor = Arc::new(executor.behind(Door::new(allow.clone())));
+        let executor = Arc::new(executor.behind(Door::new(allow.clone()).with(self.access.clone())));
         *opened = Some(Opened { store: store.to_owned(), allow, executor: Arc::clone(&executor) });
         Ok(executor)
     }

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
 use mosaic::plan::{Planned, QUICKLOOK, TaskKind};
+use proto::work::Done;
 
 use crate::job::Job;
-use crate::publish::report::{Failure, Observations, Report, State as ReportState, TaskCounts};
+use crate::publish::report::{Failure, Network, Observations, Report, State as ReportState, TaskCounts};
 use crate::publish::{
     MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version, unless_lost,
 };
@@ -24,6 +25,7 @@ pub struct Run {
     tiles: Vec<Option<Key>>,
     quicklook: Option<Key>,
     bytes_read: u64,
+    network: Network,
     elapsed: Duration,
 }
 
@@ -42,9 +44,14 @@ impl Run {
             tiles: mosaics.map(|(output, key)| is_made(TaskKind::Mosaic { output }).then_some(key)).collect(),
             quicklook: is_made(TaskKind::Quicklook).then(|| planned.key(TaskKind::Quicklook, &missing)),
             bytes_read: progress.cost.bytes_read,
+            network: network(progress.cost),
             elapsed,
         }
     }
+}
+
+const fn network(cost: Done) -> Network {
+    Network { requests: cost.requests, bytes: cost.bytes_received, retries: cost.retries }
 }
 
 /// What is told of a task that was set aside.
@@ -164,6 +171,7 @@ fn report(linked: Report, scenes: &[SceneProvenance], run: &Run, tiles: &[Option
         warnings: warnings(scenes, tiles),
         observations: Observations::of(histograms),
         bytes_read: run.bytes_read,
+        network: run.network,
         seconds: (run.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
         failed: run.failed.clone(),
         ..linked

@@ -2,8 +2,10 @@
 //!
 //! Resolution is lexical, so that it gives the same on every machine: no disk is asked.
 
+mod profile;
 mod signed;
 
+pub use profile::{of_profile, with_profile};
 pub use signed::{scrub, unsigned};
 
 /// The place that relative hrefs of one file start from: a directory path, or the directory of a URL.

@@ -22,6 +22,8 @@ pub struct RasterSurvey {
     pub block: (usize, usize),
     /// What the file says of itself, by name; of its metadata only what scores are known to tell.
     pub tags: BTreeMap<String, String>,
+    /// The server's tag of a file on another machine, where it gives one.
+    pub version: Option<String>,
 }
 
 /// What a score may tell of itself (Earth Engine's names), in its file or in a catalogue.
@@ -40,6 +42,18 @@ pub trait Survey: Send + Sync {
     /// # Errors
     /// One line: why it cannot be told.
     fn raster(&self, href: &str, band: Option<&str>) -> Result<RasterSurvey, String>;
+
+    /// Which of some files on other machines there are. That there is none is believed only where the server says so.
+    ///
+    /// # Errors
+    /// For each of which it cannot be told: one line, why.
+    fn exist(&self, hrefs: &[String]) -> Vec<Result<bool, String>>;
+
+    /// The names in a directory of an object store; it ends with a slash.
+    ///
+    /// # Errors
+    /// One line: why they cannot be told.
+    fn list(&self, directory: &str) -> Result<Vec<String>, String>;
 
     /// Is told of a URL that bears a right to read: a plan names the file without it.
     fn signed(&self, _href: &str) {}

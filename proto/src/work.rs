@@ -110,6 +110,12 @@ pub struct Done {
     pub compute_us: u64,
     /// Time spent writing artifacts.
     pub write_us: u64,
+    /// Requests to other machines that sources are on, redirects and repetitions too.
+    pub requests: u64,
+    /// Bytes of their answers.
+    pub bytes_received: u64,
+    /// Of the requests, those that repeat one that failed.
+    pub retries: u64,
 }
 
 impl Done {
@@ -125,6 +131,9 @@ impl Done {
             decode_us: join(self.decode_us, other.decode_us),
             compute_us: join(self.compute_us, other.compute_us),
             write_us: join(self.write_us, other.write_us),
+            requests: join(self.requests, other.requests),
+            bytes_received: join(self.bytes_received, other.bytes_received),
+            retries: join(self.retries, other.retries),
         }
     }
 }
@@ -143,7 +152,8 @@ impl SubAssign for Done {
 
 alike! {
     Done, wire::TaskDone:
-    bytes_read, bytes_written, blocks_read, blocks_skipped, read_us, decode_us, compute_us, write_us
+    bytes_read, bytes_written, blocks_read, blocks_skipped, read_us, decode_us, compute_us, write_us,
+    requests, bytes_received, retries
 }
 
 /// Why a task failed.

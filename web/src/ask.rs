@@ -15,20 +15,45 @@ pub struct Ask {
     pub(crate) url: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Vec<u8>>,
+    pub(crate) most: usize,
+    pub(crate) any_status: bool,
 }
+
+/// An answer of more bytes is none that is asked for, unless told otherwise.
+const MOST: usize = 1 << 30;
 
 impl Ask {
     /// Reads a URL.
     #[must_use]
     pub fn get(url: impl Into<String>) -> Self {
-        Self { method: Method::GET, url: url.into(), headers: HeaderMap::new(), body: None }
+        Self::of(Method::GET, url, HeaderMap::new(), None)
     }
 
     /// Posts JSON. Meant for searches: it is posted again where it fails.
     #[must_use]
     pub fn post(url: impl Into<String>, body: &Value) -> Self {
         let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        Self { method: Method::POST, url: url.into(), headers: json, body: Some(body.to_string().into_bytes()) }
+        Self::of(Method::POST, url, json, Some(body.to_string().into_bytes()))
+    }
+
+    /// A request of any kind that may be made again where it fails.
+    #[must_use]
+    pub fn of(method: Method, url: impl Into<String>, headers: HeaderMap, body: Option<Vec<u8>>) -> Self {
+        Self { method, url: url.into(), headers, body, most: MOST, any_status: false }
+    }
+
+    /// An answer of more bytes than this is none that is asked for.
+    #[must_use]
+    pub const fn at_most(mut self, bytes: usize) -> Self {
+        self.most = bytes;
+        self
+    }
+
+    /// A refusal is an answer too.
+    #[must_use]
+    pub const fn with_any_status(mut self) -> Self {
+        self.any_status = true;
+        self
     }
 
     /// Adds a header; one that cannot be sent is left out.
@@ -53,7 +78,7 @@ impl Ask {
 pub struct Answer {
     /// Who answered: not who was asked first, where that one redirects.
     pub url: String,
-    /// Success.
+    /// Success, unless any status was asked for.
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,

@@ -13,7 +13,9 @@
 //! the truth. Nothing is followed, and nothing asked, that the operator does not allow.
 
 mod ask;
+mod counts;
 mod error;
+mod hosts;
 mod patience;
 mod signer;
 #[cfg(test)]
@@ -21,7 +23,6 @@ mod tests;
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use mosaic::href::unsigned;
@@ -31,15 +32,15 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
 pub use ask::{Answer, Ask};
+pub use counts::{Counts, counted};
 pub use error::WebError;
 use error::{Failed, is_passing, plain};
+use hosts::Hosts;
 pub use patience::Patience;
 use signer::Signer;
 
 /// Redirects that are followed.
 const HOPS: usize = 5;
-/// An answer of more bytes is none that is asked for here.
-const MOST: usize = 1 << 30;
 /// Headers that are for the host alone that they were meant for.
 const SECRET: [&str; 3] = ["authorization", "ocp-apim-subscription-key", "x-api-key"];
 
@@ -49,29 +50,9 @@ pub struct Web {
     client: Client,
     allow: Allow,
     patience: Patience,
+    hosts: Hosts,
     signer: Signer,
     counts: Arc<Counts>,
-}
-
-/// How often was asked.
-#[derive(Debug, Default)]
-pub struct Counts {
-    asked: AtomicU64,
-    again: AtomicU64,
-}
-
-impl Counts {
-    /// Requests that were sent, redirects and repetitions too.
-    #[must_use]
-    pub fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    /// Of these, those that repeat one that failed.
-    #[must_use]
-    pub fn again(&self) -> u64 {
-        self.again.load(Ordering::Relaxed)
-    }
 }
 
 impl Web {
@@ -82,8 +63,11 @@ impl Web {
     pub fn new(allow: Allow, patience: Patience) -> Result<Self, WebError> {
         let client =
             Client::builder().redirect(Policy::none()).connect_timeout(patience.connect).timeout(patience.once);
+        // A body that stands still is given up sooner than one that comes slowly.
+        let client = client.read_timeout(patience.stall);
         let client = client.build().map_err(|e| WebError::Setup(plain(&e)))?;
-        Ok(Self { client, allow, patience, signer: Signer::of_environment(), counts: Arc::default() })
+        let (hosts, signer) = (Hosts::of_environment(), Signer::of_environment());
+        Ok(Self { client, allow, patience, hosts, signer, counts: Arc::default() })
     }
 
     /// How often was asked, by this one and its copies.
@@ -110,11 +94,19 @@ impl Web {
     /// # Errors
     /// [`WebError`]: refused at once, away or unreadable for as long as patience lasts.
     pub async fn read<T>(&self, ask: &Ask, read: impl Fn(&Answer) -> Result<T, String>) -> Result<T, WebError> {
+        self.take(ask, |answer| read(&answer)).await
+    }
+
+    /// The same for whoever keeps what came.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub async fn take<T>(&self, ask: &Ask, read: impl Fn(Answer) -> Result<T, String>) -> Result<T, WebError> {
         let began = Instant::now();
         let mut tries = 0;
         loop {
             let failed = match self.once(ask).await {
-                Ok(answer) => match read(&answer) {
+                Ok(answer) => match read(answer) {
                     Ok(found) => return Ok(found),
                     Err(why) => Failed::Spoilt(why),
                 },
@@ -126,7 +118,7 @@ impl Web {
             };
             tracing::debug!(url = &*unsigned(&ask.url), ?failed, ?wait, "asked again");
             tokio::time::sleep(wait).await;
-            self.counts.again.fetch_add(1, Ordering::Relaxed);
+            counts::add(&self.counts, |counts| &counts.again, 1);
         }
     }
 
@@ -136,9 +128,10 @@ impl Web {
         let (mut method, mut headers) = (ask.method.clone(), ask.headers.clone());
         for _ in 0..=HOPS {
             self.allow.admit(url.as_str()).map_err(Failed::NotAllowed)?;
+            let _turn = self.hosts.turn(&url).await;
             let response = self.send(&method, &url, &headers, ask).await?;
             let Some(next) = next(&url, &response)? else {
-                return self.signer.judge(&url, answer(response).await).await;
+                return self.signer.judge(&url, self.answer(response, ask).await).await;
             };
             // 303 alone says that what was posted is not to be posted again.
             if response.status() == StatusCode::SEE_OTHER {
@@ -153,7 +146,7 @@ impl Web {
     }
 
     async fn send(&self, method: &Method, url: &Url, headers: &HeaderMap, ask: &Ask) -> Result<Response, Failed> {
-        self.counts.asked.fetch_add(1, Ordering::Relaxed);
+        counts::add(&self.counts, |counts| &counts.asked, 1);
         let signed = self.signer.sign(&self.client, url).await?.unwrap_or_else(|| url.clone());
         let mut request = self.client.request(method.clone(), signed).headers(headers.clone());
         request = request.header(USER_AGENT, concat!("clearmosaic/", env!("CARGO_PKG_VERSION")));
@@ -161,6 +154,28 @@ impl Web {
             request = request.body(body.clone());
         }
         request.send().await.map_err(|error| Failed::of(&error))
+    }
+
+    async fn answer(&self, mut response: Response, ask: &Ask) -> Result<Answer, Failed> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let url = response.url().to_string();
+        let mut body = Vec::with_capacity(response.content_length().map_or(0, |length| ask.most.min(length as usize)));
+        while let Some(piece) = response.chunk().await.map_err(|error| Failed::of(&error))? {
+            counts::add(&self.counts, |counts| &counts.bytes, piece.len() as u64);
+            if body.len() + piece.len() > ask.most {
+                return Err(Failed::Bad(format!("its answer has more than the {} bytes that may come", ask.most)));
+            }
+            body.extend_from_slice(&piece);
+        }
+        let answer = Answer { url, status, headers, body };
+        match status {
+            status if status.is_success() => Ok(answer),
+            status if is_passing(status) => {
+                Err(Failed::Busy { status, after: answer.retry_after(), why: answer.said() })
+            }
+            _ if ask.any_status => Ok(answer),
+            status => Err(Failed::Refused { status, why: answer.said() }),
+        }
     }
 }
 
@@ -172,24 +187,6 @@ fn next(url: &Url, response: &Response) -> Result<Option<Url>, Failed> {
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| url.join(location).ok());
     next.map(Some).ok_or_else(|| Failed::Bad("it redirects to nowhere".to_owned()))
-}
-
-async fn answer(mut response: Response) -> Result<Answer, Failed> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let url = response.url().to_string();
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| Failed::of(&error))? {
-        if body.len() + piece.len() > MOST {
-            return Err(Failed::Bad(format!("its answer has more than {} MiB", MOST >> 20)));
-        }
-        body.extend_from_slice(&piece);
-    }
-    let answer = Answer { url, status, headers, body };
-    match status {
-        status if status.is_success() => Ok(answer),
-        status if is_passing(status) => Err(Failed::Busy { status, after: answer.retry_after(), why: answer.said() }),
-        status => Err(Failed::Refused { status, why: answer.said() }),
-    }
 }
 
 /// The header that bears a token.

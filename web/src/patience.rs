@@ -13,11 +13,14 @@ pub struct Patience {
     pub once: Duration,
     /// Making a connection.
     pub connect: Duration,
+    /// From one byte of an answer to the next, and to the first.
+    pub stall: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { all: Duration::from_secs(120), once: Duration::from_secs(60), connect: Duration::from_secs(10) }
+        let seconds = Duration::from_secs;
+        Self { all: seconds(120), once: seconds(60), connect: seconds(10), stall: seconds(20) }
     }
 }
 
@@ -36,7 +39,7 @@ impl Patience {
         let default = Self::default();
         let once = seconds("CLEARMOSAIC_ARCHIVE_TIMEOUT").unwrap_or(default.once);
         let all = seconds("CLEARMOSAIC_ARCHIVE_PATIENCE").unwrap_or(default.all);
-        Self { all, once, connect: default.connect.min(once) }
+        Self { all, once, connect: default.connect.min(once), stall: default.stall.min(once) }
     }
 
     /// How long to wait after so many tries, the last of which failed thus, or none where it is no use, or too late.

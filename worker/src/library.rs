@@ -6,29 +6,39 @@ use mosaic::projection::{Projection, ProjectionError};
 use mosaic::survey::{RasterSurvey, SCORE_TAGS, Survey};
 
 use crate::project;
-use crate::read::{Door, Layout, RasterBand};
+use crate::read::{Door, Heads, Layout, Raster, RasterBand};
 
 /// GDAL and PROJ as the planner sees them.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     door: Door,
+    /// What is looked at again and again while a request is planned.
+    heads: Heads,
 }
 
 impl Library {
     /// One that opens only what a door admits.
     #[must_use]
-    pub const fn behind(door: Door) -> Self {
-        Self { door }
+    pub fn behind(door: Door) -> Self {
+        Self { door, heads: Heads::default() }
     }
 }
 
 impl Survey for Library {
     fn raster(&self, href: &str, band: Option<&str>) -> Result<RasterSurvey, String> {
-        let href = self.door.admit(href).map_err(|e| e.problem)?;
-        let raster = RasterBand::admitted(&self.door, &href, band).map_err(|e| e.problem)?;
-        let tags = raster.tags(&SCORE_TAGS);
+        let source = self.door.admit(href).map_err(|e| e.problem)?;
+        let raster = RasterBand::admitted(&self.door, &source, band, &self.heads).map_err(|e| e.problem)?;
+        let (tags, version) = (raster.tags(&SCORE_TAGS), raster.version().map(str::to_owned));
         let Layout { epsg, wkt, geotransform, width, height, block, .. } = raster.into_layout();
-        Ok(RasterSurvey { epsg, wkt, geotransform, width, height, block, tags })
+        Ok(RasterSurvey { epsg, wkt, geotransform, width, height, block, tags, version })
+    }
+
+    fn exist(&self, hrefs: &[String]) -> Vec<Result<bool, String>> {
+        self.door.exist(hrefs, &self.heads).into_iter().map(|found| found.map_err(|e| e.to_string())).collect()
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        self.door.list(directory).map_err(|e| e.to_string())
     }
 
     fn signed(&self, href: &str) {

@@ -11,8 +11,11 @@ mod bucket;
 mod io;
 mod open;
 mod said;
+mod source;
 mod transfer;
 
 pub use bucket::{Bucket, Found};
 pub use io::{Call, give_up, spawn, wait};
+pub use said::said;
+pub use source::{object, source};
 pub use transfer::PIECE;

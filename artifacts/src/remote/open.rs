@@ -11,6 +11,7 @@ use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
 use super::Bucket;
 use super::said::said;
+use super::source::{Through, of_gdal};
 use crate::StoreError;
 use crate::access::{Access, Options, patience};
 
@@ -23,6 +24,15 @@ struct Parts<'a> {
     host: &'a str,
     prefix: Path,
     profile: Option<&'a str>,
+}
+
+/// How a store is to be opened.
+pub(super) struct Settings<'a> {
+    /// A profile's name and options; none where the environment says.
+    pub(super) options: Option<(&'a str, &'a Options)>,
+    pub(super) retry: RetryConfig,
+    /// Who asks, where that is not `object_store` itself: sources alone are asked so.
+    pub(super) through: Option<Through>,
 }
 
 impl<'a> Parts<'a> {
@@ -41,11 +51,20 @@ impl<'a> Parts<'a> {
 
 /// Sets what a profile says, and the retries; every option must be one that the store knows.
 macro_rules! built {
-    ($builder:ident, $url:expr, $options:expr, $retry:expr) => {{
-        let builder = match $options {
-            None => $builder::from_env(),
+    ($builder:ident, $url:expr, $settings:expr) => {{
+        let Settings { options, retry, through } = $settings;
+        let builder = match options {
+            None => {
+                let mut builder = $builder::from_env();
+                for (option, value) in through.iter().flat_map(|_| of_gdal()) {
+                    builder = match option.parse() {
+                        Ok(key) => builder.with_config(key, value),
+                        Err(_) => builder,
+                    };
+                }
+                builder
+            }
             Some((name, options)) => {
-                let options: &Options = options;
                 let mut builder = $builder::new();
                 for (key, value) in &options.0 {
                     let unknown = |_| StoreError::Refused {
@@ -57,21 +76,20 @@ macro_rules! built {
                 builder
             }
         };
-        let built = builder.with_url($url).with_retry($retry).build();
+        let builder = match through {
+            Some(through) => builder.with_http_connector(through.clone()),
+            None => builder,
+        };
+        let built = builder.with_url($url).with_retry(retry.clone()).build();
         Arc::new(built.map_err(|error| said($url.to_owned(), &error))?) as Arc<dyn ObjectStore>
     }};
 }
 
-fn store(
-    url: &str,
-    scheme: &str,
-    options: Option<(&str, &Options)>,
-    retry: RetryConfig,
-) -> Result<Arc<dyn ObjectStore>, StoreError> {
+pub(super) fn store(url: &str, scheme: &str, settings: &Settings<'_>) -> Result<Arc<dyn ObjectStore>, StoreError> {
     Ok(match scheme {
-        "s3" | "s3a" => built!(AmazonS3Builder, url, options, retry),
-        "gs" => built!(GoogleCloudStorageBuilder, url, options, retry),
-        "az" | "abfs" | "abfss" => built!(MicrosoftAzureBuilder, url, options, retry),
+        "s3" | "s3a" => built!(AmazonS3Builder, url, settings),
+        "gs" => built!(GoogleCloudStorageBuilder, url, settings),
+        "az" | "abfs" | "abfss" => built!(MicrosoftAzureBuilder, url, settings),
         _ => {
             let why = "no such store is known: write s3://, gs:// or az://, or a directory".to_owned();
             return Err(StoreError::Refused { what: url.to_owned(), why });
@@ -95,7 +113,7 @@ impl Bucket {
             let backoff = BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() };
             let retry = RetryConfig { backoff, max_retries, retry_timeout };
             let origin = format!("{}://{}", parts.scheme, parts.host);
-            let store = store(&origin, parts.scheme, options, retry)?;
+            let store = store(&origin, parts.scheme, &Settings { options, retry, through: None })?;
             let identity = format!("{origin}?{}", name.unwrap_or_default());
             let (prefix, scratch) = (parts.prefix.clone(), access.scratch.as_path().into());
             Ok(Self { store, identity, origin, prefix, scratch })
@@ -107,7 +125,7 @@ impl Bucket {
 }
 
 /// A URL without its query, which may hold what is not to be seen.
-fn bare(url: &str) -> String {
+pub(super) fn bare(url: &str) -> String {
     url.split('?').next().unwrap_or(url).to_owned()
 }
 

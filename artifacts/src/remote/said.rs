@@ -10,7 +10,9 @@ pub fn said(what: String, error: &Error) -> StoreError {
     match error {
         Error::NotFound { .. } if is_of_bucket(&why) => StoreError::Refused { what, why },
         Error::NotFound { .. } => StoreError::Missing(what),
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+        _ if matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
+            || is_of_credentials(&why) =>
+        {
             let why = format!("the store refuses it, look at the credentials ({why})");
             StoreError::Refused { what, why }
         }
@@ -22,6 +24,11 @@ pub fn said(what: String, error: &Error) -> StoreError {
 /// Whether it is not the object that is missing, but all that would be around it.
 fn is_of_bucket(why: &str) -> bool {
     ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"].iter().any(|sign| why.contains(sign))
+}
+
+/// Whether the store does not know who asks: not every call tells that by its kind.
+fn is_of_credentials(why: &str) -> bool {
+    ["SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"].iter().any(|sign| why.starts_with(sign))
 }
 
 /// The innermost cause, on one line: the code of an answer in XML, no query of a URL, which may be signed.

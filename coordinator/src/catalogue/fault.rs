@@ -88,9 +88,20 @@ pub enum Fault {
     /// It leads to what the operator does not allow.
     #[error(transparent)]
     NotAllowed(NotAllowed),
-    /// The template leads to another machine.
-    #[error("{0} is not on this machine: only local directories can be listed so far")]
-    RemoteScores(String),
+    /// Another machine does not tell which scores there are: one line of its own.
+    #[error("{0}")]
+    Afar(String),
+    /// Scores cannot be listed, and a scene does not tell what its own is called.
+    #[error(
+        "{template}: a web server cannot be listed, and scene {scene} does not tell the name of its score: \
+         name an object store or a directory, or use `items`"
+    )]
+    NotNamed {
+        /// Where the scores are.
+        template: String,
+        /// The item's id.
+        scene: String,
+    },
 }
 
 /// Why an item is no score.

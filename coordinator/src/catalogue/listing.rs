@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mosaic::href::is_local;
 use mosaic::ids::TileId;
 use mosaic::link::{ScoreRef, ScoreTable, ScoreTemplate};
 use mosaic::scene::{IndexClue, Scene};
@@ -16,16 +15,13 @@ use super::fault::{CatalogueError, Fault};
 /// many scenes it serves. A directory below the template's fixed part that is missing holds no score.
 ///
 /// # Errors
-/// Where the template leads to another machine, its fixed directory does not exist, or one cannot be read.
+/// Where its fixed directory does not exist, or one cannot be read.
 pub(super) fn scores_from_template(
     template: &ScoreTemplate,
     scenes: &[Scene],
     allow: &Allow,
 ) -> Result<ScoreTable, CatalogueError> {
     let root = template.root();
-    if !is_local(root) {
-        return Err(Fault::RemoteScores(root.to_owned()).into());
-    }
     if !root.is_empty() && !Path::new(root).is_dir() {
         return Err(Fault::NoScoreDirectory(root.trim_end_matches('/').to_owned()).into());
     }
@@ -40,12 +36,15 @@ pub(super) fn scores_from_template(
 }
 
 /// The directories to list, each once.
-fn directories(template: &ScoreTemplate, scenes: &[Scene]) -> BTreeSet<String> {
+pub(super) fn directories<'a>(
+    template: &ScoreTemplate,
+    scenes: impl IntoIterator<Item = &'a Scene>,
+) -> BTreeSet<String> {
     let of_scene = |scene: &Scene| match &scene.index {
         IndexClue::Start { start, tolerance_s } => template.directories(scene.tile, *start, *tolerance_s),
         IndexClue::Exact(_) => BTreeSet::from([template.directory(scene.tile, scene.sensing_start)]),
     };
-    scenes.iter().flat_map(of_scene).collect()
+    scenes.into_iter().flat_map(of_scene).collect()
 }
 
 struct Listing<'a> {

@@ -3,8 +3,10 @@
 //!
 //! - [`scenes`]: of a request's source: files, static catalogues on web servers, STAC APIs;
 //! - [`scores`]: from items in the same way, or by listing the directories that a path template names, each once;
+//! - [`scores_from_afar`]: by a template on another machine;
 //! - [`absolute_items`]: a catalogue as one ItemCollection, to be read elsewhere.
 
+mod afar;
 mod archives;
 mod earth_engine;
 mod fault;
@@ -22,6 +24,7 @@ use mosaic::request::{SceneSource, ScoreBand, ScoreSource};
 use mosaic::scene::Scene;
 use serde_json::Value;
 
+pub use afar::{Afar, scores_from_afar};
 pub use archives::Archives;
 use archives::wait;
 pub use fault::{CatalogueError, Fault};

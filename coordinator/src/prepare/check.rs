@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mosaic::grid::{Bounds, tile_grid};
+use mosaic::href::{is_local, with_profile};
 use mosaic::link::LinkedScene;
 use mosaic::projection::{Projection, Utm, utm_of_epsg};
 use mosaic::request::Request;
@@ -24,14 +25,24 @@ pub fn scores(request: &Request, scenes: &mut [LinkedScene], survey: &dyn Survey
     let mut planes = Planes { survey, known: HashMap::new() };
     let mut faults = Vec::new();
     // To look costs a round trip each: several are under way at once.
-    let look = |linked: &LinkedScene| survey.raster(&linked.score.href, Some(request.scores.band.name())).ok();
+    let href = |linked: &LinkedScene| match is_local(&linked.score.href) {
+        true => linked.score.href.clone(),
+        false => with_profile(&linked.score.href, request.profiles.scores.as_deref()),
+    };
+    let look = |linked: &LinkedScene| survey.raster(&href(linked), Some(request.scores.band.name())).ok();
     let looked = scenes.chunks_mut(AT_ONCE).flat_map(|some| {
+        let remote: Vec<_> = some.iter().map(href).filter(|href| !is_local(href)).collect();
+        // Asked for all at once; whether they are there is told when they are looked at.
+        drop(survey.exist(&remote));
         let found: Vec<_> = some.par_iter().map(&look).collect();
         some.iter_mut().zip(found)
     });
     for (linked, found) in looked {
         let href = linked.score.href.clone();
         let Some(found) = found else { continue };
+        if linked.score.version.is_none() {
+            linked.score.version.clone_from(&found.version);
+        }
         for (tag, value) in &found.tags {
             linked.score.properties.entry(tag.clone()).or_insert_with(|| value.clone().into());
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use mosaic::href::{is_local, unsigned};
+use mosaic::href::{is_local, unsigned, with_profile};
 use mosaic::link::LinkedScene;
 use mosaic::plan::{SceneInput, SourceFile};
 use mosaic::request::Request;
@@ -23,8 +23,8 @@ pub fn input(linked: &LinkedScene, request: &Request, survey: &dyn Survey) -> Sc
         system_index: linked.system_index.clone(),
         datatake: scene.datatake(),
         offset: scene.offset,
-        bands: bands.iter().filter_map(|band| scene.bands.get(band)).map(asset).collect(),
-        score: file(&linked.score.href, linked.score.version.as_deref(), None),
+        bands: bands.iter().filter_map(|band| scene.bands.get(band)).map(|found| asset(found, request)).collect(),
+        score: file(&linked.score.href, linked.score.version.as_deref(), None, request.profiles.scores.as_deref()),
         score_made: linked.score.properties.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
         slice: 0,
     }
@@ -35,19 +35,21 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn asset(asset: &Asset) -> SourceFile {
-    file(&asset.href, asset.checksum.as_deref(), asset.size)
+fn asset(asset: &Asset, request: &Request) -> SourceFile {
+    file(&asset.href, asset.checksum.as_deref(), asset.size, request.profiles.scenes.as_deref())
 }
 
 /// A file's version: the checksum that the catalogue gives, else size and time of modification.
-fn file(href: &str, checksum: Option<&str>, size: Option<u64>) -> SourceFile {
+fn file(href: &str, checksum: Option<&str>, size: Option<u64>, profile: Option<&str>) -> SourceFile {
     let found = if is_local(href) { fs::metadata(href).ok() } else { None };
     let told = found.as_ref().map(|m| format!("{}:{}.{:09}", m.size(), m.mtime(), m.mtime_nsec()));
     let version = checksum.map(str::to_owned).or(told).unwrap_or_else(|| {
         if is_local(href) { "missing".to_owned() } else { size.map_or_else(|| "unknown".into(), |s| s.to_string()) }
     });
     // A signature names no other file, and is no one else's to read in the plan.
-    SourceFile { href: unsigned(href).into_owned(), version, size: found.map(|m| m.size()).or(size) }
+    let bare = unsigned(href);
+    let href = if is_local(href) { bare.into_owned() } else { with_profile(&bare, profile) };
+    SourceFile { href, version, size: found.map(|m| m.size()).or(size) }
 }
 
 /// What the system says of a file, without its number.

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mosaic::aoi::Aoi;
+use mosaic::href::is_local;
 use mosaic::ids::{Key, TileId};
-use mosaic::link::{LinkOptions, Linkage, LinkedScene, link};
+use mosaic::link::{LinkOptions, Linkage, LinkedScene, ScoreTemplate, link};
 use mosaic::period::Period;
 use mosaic::plan::{self, Inputs, Plan, PlanError, SceneInput, TileShard};
 use mosaic::projection::{Projection, utm_of_epsg};
-use mosaic::request::{AoiSource, Crs, Request};
+use mosaic::request::{AoiSource, Crs, Request, ScoreSource};
 use mosaic::scene::{Scene, unique};
 use mosaic::select::Selection;
 use mosaic::survey::Survey;
@@ -25,7 +26,7 @@ pub use error::PrepareError;
 pub(crate) use files::plain;
 pub use show::{LinkLine, PlanSummary, TileSummary, link_lines};
 
-use crate::catalogue::{self, Archives, Wanted};
+use crate::catalogue::{self, Afar, Archives, Wanted};
 
 /// A request with everything that was found out for it.
 #[derive(Clone)]
@@ -48,7 +49,11 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, Linkage), PrepareError> {
+pub fn link_only(
+    request: &Request,
+    survey: &dyn Survey,
+    allow: &Allow,
+) -> Result<(Aoi, Vec<TileId>, Linkage), PrepareError> {
     let faults: Vec<String> = request.faults().iter().map(ToString::to_string).collect();
     PrepareError::unless_none(faults)?;
     let aoi = read_aoi(&request.aoi)?;
@@ -59,7 +64,13 @@ pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, 
     let scenes = select(request, &wanted, &archives)?;
     check_bands(request, &scenes)?;
     let scores = &request.scores;
-    let listed = catalogue::scores(&scores.source, scores.band, &wanted, &scenes, &archives);
+    let listed = match template_afar(&scores.source) {
+        Some(template) => {
+            let profile = request.profiles.scores.as_deref();
+            catalogue::scores_from_afar(&template, &scenes, Afar { survey, profile, allow })
+        }
+        None => catalogue::scores(&scores.source, scores.band, &wanted, &scenes, &archives),
+    };
     let listed = listed.map_err(|e| PrepareError::catalogue(scores.source.field(), &e))?;
     let options = LinkOptions {
         bands: request.bands.clone(),
@@ -69,6 +80,12 @@ pub fn link_only(request: &Request, allow: &Allow) -> Result<(Aoi, Vec<TileId>, 
     let linkage = link(scenes, &listed, &options);
     check::acquisitions(&linkage.scenes)?;
     Ok((aoi, tiles, linkage))
+}
+
+/// A template of scores that leads to another machine.
+fn template_afar(source: &ScoreSource) -> Option<ScoreTemplate> {
+    let ScoreSource::Template(text) = source else { return None };
+    ScoreTemplate::parse(text).ok().filter(|template| !is_local(template.root()))
 }
 
 /// A request that can be planned: what it names was read, and looked at.
@@ -94,7 +111,7 @@ type Chosen = (Arc<dyn Projection>, String);
 /// # Errors
 /// Everything that is wrong with the request and what it names.
 pub fn link_all(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<Linked, PrepareError> {
-    let (aoi, tiles, mut linkage) = link_only(&request, allow)?;
+    let (aoi, tiles, mut linkage) = link_only(&request, survey, allow)?;
     allowed::linked(&linkage, allow)?;
     allowed::payments(&request, &linkage)?;
     check::scores(&request, &mut linkage.scenes, survey)?;

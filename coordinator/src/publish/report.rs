@@ -35,8 +35,11 @@ pub struct Report {
     pub tasks: TaskCounts,
     /// Clear observations over the pixels of the AOI that have an owner.
     pub observations: Observations,
-    /// Bytes of scenes and scores that were read.
+    /// Bytes of scenes and scores that were read: stored blocks.
     pub bytes_read: u64,
+    /// What was asked of other machines for them.
+    #[serde(default)]
+    pub network: Network,
     /// Wall time.
     pub seconds: f64,
     /// Tasks that were set aside.
@@ -137,6 +140,17 @@ pub struct Observations {
     pub max: Option<u16>,
 }
 
+/// What was asked of other machines, headers included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Requests, redirects and repetitions too.
+    pub requests: u64,
+    /// Bytes of answers.
+    pub bytes: u64,
+    /// Of the requests, those that repeat one that failed.
+    pub retries: u64,
+}
+
 /// A task that was set aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -203,6 +217,7 @@ impl Report {
             tasks: TaskCounts::default(),
             observations: Observations::default(),
             bytes_read: 0,
+            network: Network::default(),
             seconds: 0.0,
             failed: Vec::new(),
         }

@@ -69,6 +69,12 @@ struct Kept {
     decode_us: u64,
     compute_us: u64,
     write_us: u64,
+    #[serde(default)]
+    requests: u64,
+    #[serde(default)]
+    bytes_received: u64,
+    #[serde(default)]
+    retries: u64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -80,6 +80,11 @@ impl ScoreTable {
         None
     }
 
+    /// The scores, in order of key.
+    pub fn into_scores(self) -> impl Iterator<Item = (SystemIndex, ScoreRef)> {
+        self.by_index.into_iter()
+    }
+
     /// How many scores there are.
     #[must_use]
     pub fn len(&self) -> usize {

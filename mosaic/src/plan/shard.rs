@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ALGORITHM;
 use crate::band::Band;
 use crate::grid::{PixelGrid, SubTile};
+use crate::href::of_profile;
 use crate::ids::{Key, SystemIndex, TileId};
 use crate::kernel::SLOTS;
 use crate::request::{Dtype, ScoreBand};
@@ -39,7 +40,7 @@ fn is_zero(pixels: &u8) -> bool {
 /// A file as it was when the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {
-    /// Absolute path or URL.
+    /// Absolute path or URL; behind it the profile that opens it, which no key holds.
     pub href: String,
     /// Checksum, else `ETag`, else size and time of modification; `missing` where it was not there.
     pub version: String,
@@ -247,6 +248,6 @@ impl SceneInput {
 
 impl SourceFile {
     fn key(&self) -> (&str, &str) {
-        (&self.href, &self.version)
+        (of_profile(&self.href).0, &self.version)
     }
 }

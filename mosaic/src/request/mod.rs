@@ -70,6 +70,29 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
     pub profile: Option<String>,
+    /// Names of the credential profiles that open scenes and scores on other machines.
+    #[serde(default, skip_serializing_if = "SourceProfiles::is_empty")]
+    pub profiles: SourceProfiles,
+}
+
+/// Names of the credential profiles that open what a request reads. Absent: the environment of whoever reads does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, expecting = "{scenes, scores}")]
+pub struct SourceProfiles {
+    /// For the rasters of scenes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub scenes: Option<String>,
+    /// For scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"))]
+    pub scores: Option<String>,
+}
+
+impl SourceProfiles {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which scenes of the catalogue to leave out.

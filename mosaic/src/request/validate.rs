@@ -125,9 +125,6 @@ impl Request {
         }
         match &self.scores.source {
             ScoreSource::Template(path) => {
-                faults.check(!is_remote(path), "scores.template", || {
-                    "remote archives are not read yet: use a path on disk".into()
-                });
                 if let Err(error) = ScoreTemplate::parse(path) {
                     faults.check(false, "scores.template", || error.to_string());
                 }

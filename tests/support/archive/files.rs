@@ -32,13 +32,19 @@ async fn file(State(dir): State<Arc<PathBuf>>, request: Request) -> Response<Bod
         Some(path) => path,
         None => path,
     };
+    let (path, changes) = path.strip_prefix("/changing").map_or((path, false), |path| (path, true));
     let path = Path::new(path.trim_start_matches('/'));
     if !path.components().all(|part| matches!(part, Component::Normal(_))) {
         return refusal(StatusCode::NOT_FOUND);
     }
     match File::open(dir.join(path)) {
         Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => {
-            part(&file, request.method(), request.headers())
+            let mut answer = part(&file, request.method(), request.headers());
+            if changes {
+                let tag = format!("\"{}\"", fastrand::u64(..));
+                answer.headers_mut().insert(ETAG, tag.try_into().expect("a tag"));
+            }
+            answer
         }
         _ => refusal(StatusCode::NOT_FOUND),
     }

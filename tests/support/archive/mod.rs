@@ -35,7 +35,8 @@ pub struct Archive {
 
 impl Archive {
     /// Serves the files of a directory, with ranges and `ETag`s. What lies below `/moved/` redirects to what is named
-    /// behind it, and what lies below `/closed/` wants the bearer token [`files::TOKEN`](Archive::TOKEN).
+    /// behind it, what lies below `/closed/` wants the bearer token [`files::TOKEN`](Archive::TOKEN), and what lies below
+    /// `/changing/` has another `ETag` whenever it is asked for.
     #[must_use]
     pub fn of(dir: &Path) -> Self {
         Self::serving(files::router(dir))

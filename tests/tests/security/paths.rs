@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use proto::wire::job_service_client::JobServiceClient;
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{SubmitHeader, SubmitJobRequest};
 use serde_json::{Value, json};
-use tests::{Coordinator, Process, World, assert_same, clearmosaic, rasters};
+use tests::{Coordinator, Process, World, assert_same, clearmosaic, command, rasters, run_command};
 use tonic::Code;
 use tonic::transport::Endpoint;
 
@@ -232,11 +233,15 @@ fn signatures_are_kept_nowhere() {
     let request = world.write("signed.request.json", &fields);
     let store = world.path("store");
     let coordinator = Coordinator::start(&store);
-    let _worker = coordinator.worker(&["-vv"]);
+    // Nobody answers there: that is soon enough.
+    let patience = ("CLEARMOSAIC_ARCHIVE_PATIENCE", "1");
+    let mut worker = coordinator.asking(&["worker", "-vv"]);
+    let _worker = Process::spawn(worker.env(patience.0, patience.1).stderr(Stdio::null())).unwrap();
     let submitted = coordinator.ask(&["-vv", "submit", &request.to_string_lossy(), "--watch", "--json"]);
     assert_eq!(submitted.code, Some(3), "{}", submitted.stderr);
     let mut said = format!("{}{}{}", submitted.stdout, submitted.stderr, coordinator.ask(&["status", "--json"]).stdout);
-    let alone = world.run("alone", &fields, &["-vv"]);
+    let alone = world.write("alone.request.json", &json!({"scenes": {"items": "signed.json"}, "output": "alone"}));
+    let alone = command(run_command(&alone, &["-vv"]).env(patience.0, patience.1));
     assert_eq!(alone.code, Some(3), "{}", alone.stderr);
     said += &format!("{}{}", alone.stdout, alone.stderr);
     assert!(said.contains("http://127.0.0.1:1/b.tif") && !said.contains("hunter2"), "{said}");

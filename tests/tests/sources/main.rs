@@ -2,5 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod harm;
+mod network;
 mod scores;
 mod stac;

@@ -28,6 +28,8 @@ pub struct Needs {
     pub fixed: usize,
     /// For each observation.
     pub observation: usize,
+    /// Of `fixed`, what may come from other machines before it is needed.
+    pub ahead: usize,
 }
 
 impl Needs {
@@ -39,7 +41,14 @@ impl Needs {
         // A scene that is being read: its planes, a block of scores as float32 with the flags made of it, and a block of
         // each band that is read at once, stored and inflated.
         let blocks = 4 * pixels * bands.min(AT_ONCE);
-        Self { fixed: observation + 8 * pixels + blocks + 2 * chunk, observation }
+        Self { fixed: observation + 8 * pixels + blocks + 2 * chunk, observation, ahead: 0 }
+    }
+
+    /// The same for scenes on other machines: the stored blocks of one scene, and the score of the next, come ahead.
+    #[must_use]
+    pub const fn with_ahead(self, pixels: usize, bands: usize) -> Self {
+        let ahead = 2 * pixels * bands + 4 * pixels;
+        Self { fixed: self.fixed + ahead, ahead, ..self }
     }
 
     /// The least that a fold can do with: two observations at a time.
@@ -83,13 +92,14 @@ impl<'a> Fold<'a> {
         scenes: &[&SceneInput],
         cancel: &Cancel,
     ) -> Result<(), TaskError> {
+        let mut following = scenes.iter().skip(1);
         for datatake in scenes.chunk_by(|a, b| a.datatake == b.datatake) {
             let mut granules: Vec<Observation> = Vec::new();
             let mut seen: Vec<&SystemIndex> = Vec::new();
             for scene in datatake {
                 cancel.check()?;
                 self.header.scenes.entry(scene.system_index.clone()).or_default();
-                if let Some(granule) = observer.observe(scene)? {
+                if let Some(granule) = observer.observe(scene, following.next().copied())? {
                     granules.push(granule);
                     seen.push(&scene.system_index);
                 }

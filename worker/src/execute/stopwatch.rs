@@ -53,6 +53,7 @@ impl Stopwatch {
             decode_us: micros(read.decoding),
             compute_us: micros(computing),
             write_us: micros(writing),
+            ..Done::default()
         }
     }
 }

@@ -14,7 +14,7 @@ use super::fold::{Fold, Needs};
 use super::stopwatch::Stopwatch;
 use super::{Cancel, Executor, TaskError};
 use crate::codec::encode_composite;
-use crate::read::{Observer, Opener, SceneError};
+use crate::read::{Observer, Opener, SceneError, Traffic, is_remote};
 
 impl Executor {
     /// Makes the partial of one (sub-tile, slice).
@@ -80,10 +80,14 @@ impl Executor {
         let header = shape(shard, planned);
         let depth = scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let read = window.with_rim(usize::from(shard.recipe.edge_erosion));
-        let needs = Needs::of(read.width * read.height, read.width, header.bands.len(), depth);
+        let (pixels, bands) = (read.width * read.height, header.bands.len());
+        let mut needs = Needs::of(pixels, read.width, bands, depth);
+        if scenes.iter().any(|scene| is_remote(&scene.score.href) || scene.bands.iter().any(|f| is_remote(&f.href))) {
+            needs = needs.with_ahead(pixels, bands);
+        }
         let reserved = self.memory.reserve(needs.least(), needs.most(depth))?;
         let watch = Stopwatch::start();
-        let mut opener = Opener::new(&self.headers);
+        let mut opener = Opener::new(&self.headers).with_ahead(needs.ahead);
         let mut observer = Observer::new(&mut opener, &shard.recipe, window)
             .map_err(|error| SceneError { scene: shard.tile.to_string(), error })?;
         let mut fold = Fold::new(&self.store, header, reserved.bytes().saturating_sub(needs.fixed));
@@ -91,7 +95,8 @@ impl Executor {
         let write = tracing::info_span!("write", bytes = Empty).entered();
         let bytes_written = watch.writing(|| keep(&fold, &watch))?;
         write.record("bytes", bytes_written);
-        Ok(watch.done(observer.counters(), bytes_written))
+        let Traffic { requests, bytes: bytes_received, retries } = observer.traffic();
+        Ok(Done { requests, bytes_received, retries, ..watch.done(observer.counters(), bytes_written) })
     }
 
     /// What an input that cannot be read means: it is made again. One that is corrupt is discarded; one that is missing

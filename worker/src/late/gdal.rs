@@ -11,6 +11,8 @@ use super::{GDAL, late};
 late! {
     GDAL;
     #[unsafe(no_mangle)]
+    fn CPLCalloc(arg1: usize, arg2: usize) -> *mut c_void;
+    #[unsafe(no_mangle)]
     fn CPLErrorReset();
     #[unsafe(no_mangle)]
     fn CPLGetErrorHandlerUserData() -> *mut c_void;
@@ -107,7 +109,13 @@ late! {
     #[unsafe(no_mangle)]
     fn OSRRelease(arg1: OGRSpatialReferenceH);
     #[unsafe(no_mangle)]
+    fn VSIAllocFilesystemPluginCallbacksStruct() -> *mut VSIFilesystemPluginCallbacksStruct;
+    #[unsafe(no_mangle)]
     fn VSIFree(arg1: *mut c_void);
     #[unsafe(no_mangle)]
+    fn VSIFreeFilesystemPluginCallbacksStruct(callbacks: *mut VSIFilesystemPluginCallbacksStruct);
+    #[unsafe(no_mangle)]
     fn VSIGetMemFileBuffer(filename: *const c_char, data_length: *mut vsi_l_offset, unlink_and_seize: c_int) -> *mut GByte;
+    #[unsafe(no_mangle)]
+    fn VSIInstallPluginHandler(prefix: *const c_char, callbacks: *const VSIFilesystemPluginCallbacksStruct) -> c_int;
 }

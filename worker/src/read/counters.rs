@@ -3,6 +3,17 @@
 use std::ops::Sub;
 use std::time::{Duration, Instant};
 
+/// What was asked of other machines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests, redirects and repetitions too.
+    pub requests: u64,
+    /// Bytes of answers.
+    pub bytes: u64,
+    /// Of the requests, those that repeat one that failed.
+    pub retries: u64,
+}
+
 /// What an observer has read, and how long that took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {

@@ -15,12 +15,30 @@ pub struct ReadError {
     pub retryable: bool,
 }
 
+/// What is said of a file that is not there.
+const MISSING: &str = "there is no such file";
+
 impl ReadError {
     /// Trying again will not help.
     pub fn permanent(href: &str, problem: impl Into<String>) -> Self {
         // GDAL and servers repeat the URL that they were asked for, signature and all.
         let (href, problem) = (unsigned(href).into_owned(), one_line(&scrub(&problem.into())));
         Self { href, problem, retryable: false }
+    }
+
+    /// Of a file that the server says is not there.
+    pub(crate) fn missing(href: &str) -> Self {
+        Self::permanent(href, MISSING)
+    }
+
+    /// Whether the server says that there is no such file.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.problem == MISSING
+    }
+
+    /// Nobody waits any more for what was asked.
+    pub(crate) fn given_up(href: &str, why: &artifacts::StoreError) -> Self {
+        Self { retryable: true, ..Self::permanent(href, why.to_string()) }
     }
 }
 

@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
+use gdal::errors::GdalError;
 use gdal::raster::{GdalDataType, ResampleAlg};
 use gdal::{Dataset, Metadata};
 
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows, Sample};
+use super::remote::{Heads, Mounted, is_remote};
 use super::tiff::{Compression, StoredBlocks, StoredSample};
-use super::{Door, ReadError};
+use super::{Admitted, Door, ReadError};
 
 /// Opens rasters with GDAL.
 #[derive(Debug, Default, Clone, Copy)]
@@ -22,6 +25,8 @@ pub struct RasterBand {
     index: usize,
     layout: Layout,
     masked: bool,
+    /// Behind `dataset`, which is closed before.
+    mounted: Option<Mounted>,
 }
 
 impl Open for GdalOpener {
@@ -30,24 +35,22 @@ impl Open for GdalOpener {
     }
 }
 
-fn said(href: &str) -> impl Fn(gdal::errors::GdalError) -> ReadError {
-    move |error| {
-        let cause = cause(&error);
-        // The path stands in front already; GDAL repeats it, in its own quotes and with its own prefixes.
-        let path = gdal_path(href);
-        let why = [format!("{path}, "), format!("{path}: "), format!("`{path}' ")]
-            .iter()
-            .find_map(|prefix| cause.strip_prefix(prefix.as_str()))
-            .unwrap_or(&cause);
-        ReadError::permanent(href, format!("it cannot be read, is it whole? GDAL says: {why}"))
-    }
+/// What GDAL says of a file, which it calls by this path.
+fn said(href: &str, path: &str, error: &GdalError) -> ReadError {
+    let cause = cause(error);
+    // The path stands in front already; GDAL repeats it, in its own quotes and with its own prefixes.
+    let why = [format!("{path}, "), format!("{path}: "), format!("`{path}' ")]
+        .iter()
+        .find_map(|prefix| cause.strip_prefix(prefix.as_str()))
+        .unwrap_or(&cause);
+    ReadError::permanent(href, format!("it cannot be read, is it whole? GDAL says: {why}"))
 }
 
 /// GDAL's own message, without the name of the C function that gave it.
-pub(crate) fn cause(error: &gdal::errors::GdalError) -> String {
+pub(crate) fn cause(error: &GdalError) -> String {
     match error {
-        gdal::errors::GdalError::CplError { msg, .. } if !msg.is_empty() => msg.clone(),
-        gdal::errors::GdalError::NullPointer { msg, .. } if !msg.is_empty() => msg.clone(),
+        GdalError::CplError { msg, .. } if !msg.is_empty() => msg.clone(),
+        GdalError::NullPointer { msg, .. } if !msg.is_empty() => msg.clone(),
         other => other.to_string(),
     }
 }
@@ -58,19 +61,44 @@ impl RasterBand {
     /// # Errors
     /// Where there is no such raster or band, or its samples are of no type that is read.
     pub fn open(href: &str, name: Option<&str>) -> Result<Self, ReadError> {
-        Self::admitted(&Door::default(), href, name)
+        let door = Door::default();
+        Self::admitted(&door, &door.admit(href)?, name, &Heads::default())
     }
 
-    /// Opens what a door has admitted.
+    /// Opens what a door has admitted; of a file on another machine the head may be known.
     ///
     /// # Errors
     /// As `open`; where it is of a format that may lead elsewhere.
-    pub fn admitted(door: &Door, href: &str, name: Option<&str>) -> Result<Self, ReadError> {
-        let itself = href.rsplit('/').next().unwrap_or(href);
-        let dataset = Dataset::open_ex(gdal_path(href), door.options(&[itself])).map_err(said(href))?;
+    pub(crate) fn admitted(
+        door: &Door,
+        source: &Admitted,
+        name: Option<&str>,
+        heads: &Heads,
+    ) -> Result<Self, ReadError> {
+        if !is_remote(&source.href) {
+            return Self::of(door, &source.href, None, name);
+        }
+        let paged = door.network()?.paged(source, heads, &Arc::default())?;
+        Self::of(door, &source.href, Some(Mounted::new(paged, &source.href)?), name)
+    }
+
+    /// Opens a file, or one that is mounted for GDAL to read.
+    pub(super) fn of(door: &Door, href: &str, mounted: Option<Mounted>, name: Option<&str>) -> Result<Self, ReadError> {
+        let path = mounted.as_ref().map_or(href, Mounted::path);
+        let itself = path.rsplit('/').next().unwrap_or(path);
+        let failed = |error: GdalError| fault(mounted.as_ref()).unwrap_or_else(|| said(href, path, &error));
+        let dataset = Dataset::open_ex(path, door.options(&[itself], mounted.is_some())).map_err(failed)?;
         let index = choose(&dataset, href, name)?;
-        let (layout, masked) = layout(&dataset, index, href)?;
-        Ok(Self { dataset, index, layout, masked })
+        let (layout, masked) =
+            layout(&dataset, index, href).map_err(|error| fault(mounted.as_ref()).unwrap_or(error))?;
+        Ok(Self { dataset, index, layout, masked, mounted })
+    }
+
+    /// What an error of GDAL's means: that of the file where it is on another machine, else what GDAL says.
+    fn failed(&self, error: &GdalError) -> ReadError {
+        let href = &self.layout.href;
+        let path = self.mounted.as_ref().map_or(href.as_str(), Mounted::path);
+        fault(self.mounted.as_ref()).unwrap_or_else(|| said(href, path, error))
     }
 
     /// Those of the named metadata items that the dataset has.
@@ -89,10 +117,10 @@ impl RasterBand {
     /// Reads some rows of a block, converted to `T`.
     fn pixels<T: Copy + gdal::raster::GdalType>(&self, block: Block, rows: &Range<usize>) -> Result<Vec<T>, ReadError> {
         let (x, y, w, _) = self.layout.rect(block);
-        let band = self.dataset.rasterband(self.index).map_err(said(&self.layout.href))?;
+        let band = self.dataset.rasterband(self.index).map_err(|e| self.failed(&e))?;
         let (window, size) = ((as_isize(x), as_isize(y + rows.start)), (w, rows.len()));
         let read = band.read_as::<T>(window, size, size, None::<ResampleAlg>);
-        Ok(read.map_err(said(&self.layout.href))?.into_shape_and_vec().1)
+        Ok(read.map_err(|e| self.failed(&e))?.into_shape_and_vec().1)
     }
 
     /// Where the stored blocks lie, if this is a TIFF whose blocks can be read without GDAL: one sample to a pixel in
@@ -141,15 +169,9 @@ const fn as_isize(n: usize) -> isize {
     n as isize
 }
 
-/// GDAL's name for a URL of an object store or a web server.
-fn gdal_path(href: &str) -> String {
-    let prefixes = [("s3://", "/vsis3/"), ("gs://", "/vsigs/"), ("az://", "/vsiaz/")];
-    for (scheme, prefix) in prefixes {
-        if let Some(rest) = href.strip_prefix(scheme) {
-            return format!("{prefix}{rest}");
-        }
-    }
-    if href.starts_with("http://") || href.starts_with("https://") { format!("/vsicurl/{href}") } else { href.into() }
+/// What went wrong on the way to a file on another machine.
+fn fault(mounted: Option<&Mounted>) -> Option<ReadError> {
+    mounted.and_then(|mounted| mounted.file().take_fault())
 }
 
 fn choose(dataset: &Dataset, href: &str, name: Option<&str>) -> Result<usize, ReadError> {
@@ -167,10 +189,10 @@ fn choose(dataset: &Dataset, href: &str, name: Option<&str>) -> Result<usize, Re
 }
 
 fn layout(dataset: &Dataset, index: usize, href: &str) -> Result<(Layout, bool), ReadError> {
-    let band = dataset.rasterband(index).map_err(said(href))?;
+    let band = dataset.rasterband(index).map_err(|e| said(href, href, &e))?;
     let (width, height) = band.size();
     let reference = dataset.spatial_ref().ok();
-    let flags = band.mask_flags().map_err(said(href))?;
+    let flags = band.mask_flags().map_err(|e| said(href, href, &e))?;
     let layout = Layout {
         href: href.to_owned(),
         epsg: reference.as_ref().and_then(|r| r.auth_code().ok()).and_then(|code| u32::try_from(code).ok()),
@@ -201,6 +223,10 @@ impl Raster for RasterBand {
     fn layout(&self) -> &Layout {
         &self.layout
     }
+
+    fn version(&self) -> Option<&str> {
+        self.mounted.as_ref()?.file().head().version.tag.as_deref()
+    }
 }
 
 impl Fetch for RasterBand {
@@ -229,10 +255,10 @@ impl Decode for RasterBand {
             return Ok(None);
         }
         let (x, y, w, h) = self.layout.rect(block);
-        let href = &self.layout.href;
-        let band = self.dataset.rasterband(self.index).map_err(said(href))?;
-        let mask = band.open_mask_band().map_err(said(href))?;
-        let mask = mask.read_as::<u8>((as_isize(x), as_isize(y)), (w, h), (w, h), None).map_err(said(href))?;
+        let failed = |e: GdalError| self.failed(&e);
+        let band = self.dataset.rasterband(self.index).map_err(failed)?;
+        let mask = band.open_mask_band().map_err(failed)?;
+        let mask = mask.read_as::<u8>((as_isize(x), as_isize(y)), (w, h), (w, h), None).map_err(failed)?;
         Ok(Some(mask.data().iter().map(|value| *value != 0).collect()))
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::ReadError;
+use super::counters::Traffic;
 
 /// Sample types that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +166,11 @@ pub trait Decode {
 pub trait Raster: Fetch + Decode {
     /// Where its blocks lie.
     fn layout(&self) -> &Layout;
+
+    /// The server's tag of a file on another machine, where it gives one.
+    fn version(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Opens rasters: finds out their layout.
@@ -174,4 +180,15 @@ pub trait Open {
     /// # Errors
     /// Where there is no such raster, or it is none.
     fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError>;
+
+    /// Tells that these will be opened soon.
+    fn expect(&mut self, _rasters: &[(&str, Option<&str>)]) {}
+
+    /// Forgets what is known of a raster that could not be read.
+    fn forget(&mut self, _href: &str, _band: Option<&str>) {}
+
+    /// What was asked of other machines so far.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
 }

@@ -17,10 +17,11 @@ use mosaic::projection::Projection;
 use tracing::field::Empty;
 
 use super::ReadError;
-use super::counters::{Counters, timed};
+use super::counters::{Counters, Traffic, timed};
 use super::layout::{Block, Fetched, Layout, Open, Raster, Row, Sample};
 use super::lookup::Lookup;
 use super::plane::{Placement, Taker, blocks_under, wanted_blocks};
+use super::remote::is_remote;
 use crate::project;
 
 /// A scene that could not be read.
@@ -68,6 +69,8 @@ pub struct Observer<'a> {
     doubts: BTreeMap<SystemIndex, Doubt>,
     /// Blocks under the window of all bands of the scene that was opened last, and scenes that were not opened.
     unopened: (u64, u64),
+    /// The score of the scene that follows.
+    ahead: Option<(SystemIndex, Source)>,
 }
 
 impl<'a> Observer<'a> {
@@ -91,6 +94,7 @@ impl<'a> Observer<'a> {
             counters: Counters::default(),
             doubts: BTreeMap::new(),
             unopened: (0, 0),
+            ahead: None,
         })
     }
 
@@ -106,17 +110,27 @@ impl<'a> Observer<'a> {
         std::mem::take(&mut self.doubts)
     }
 
+    /// What was asked of other machines.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.opener.traffic()
+    }
+
     /// Pixels of the window that is read.
     #[must_use]
     pub const fn pixels(&self) -> usize {
         self.window.width * self.window.height
     }
 
-    /// Observes one scene; none where no pixel of it is clear.
+    /// Observes one scene; none where no pixel of it is clear. The score of the one that follows is asked for meanwhile.
     ///
     /// # Errors
     /// Where a raster of it cannot be read.
-    pub fn observe(&mut self, scene: &SceneInput) -> Result<Option<Observation>, SceneError> {
+    pub fn observe(
+        &mut self,
+        scene: &SceneInput,
+        next: Option<&SceneInput>,
+    ) -> Result<Option<Observation>, SceneError> {
         let span = tracing::info_span!(
             "read",
             scene = %scene.system_index,
@@ -129,15 +143,32 @@ impl<'a> Observer<'a> {
             otel.status_description = Empty,
         );
         let before = self.counters();
-        let read = span.in_scope(|| self.read(scene));
+        let read = span.in_scope(|| self.read(scene, next));
+        if read.is_err() {
+            self.forget(scene);
+        }
         if !span.is_disabled() {
             tell(&span, self.counters() - before, &read);
         }
         read.map_err(|error| SceneError { scene: scene.system_index.to_string(), error })
     }
 
-    fn read(&mut self, scene: &SceneInput) -> Result<Option<Observation>, ReadError> {
-        let mut clear = self.clear(&scene.score)?;
+    /// Forgets what is known of a scene's rasters: they may have changed.
+    fn forget(&mut self, scene: &SceneInput) {
+        let score = self.recipe.score_band.name();
+        self.opener.forget(&scene.score.href, Some(score));
+        scene.bands.iter().for_each(|file| self.opener.forget(&file.href, None));
+    }
+
+    fn read(&mut self, scene: &SceneInput, next: Option<&SceneInput>) -> Result<Option<Observation>, ReadError> {
+        let score = match self.ahead.take() {
+            Some((ahead, source)) if ahead == scene.system_index => source,
+            _ => self.open_score(&scene.score)?,
+        };
+        let mut clear = self.clear(score)?;
+        if let Some(next) = next {
+            self.look_ahead(scene, next, clear.any());
+        }
         // Of what is eroded, pixels that are not clear decide as well.
         let deciding = self.rim.map(|rim| rim.deciding(&mut clear));
         if !clear.any() {
@@ -185,17 +216,34 @@ impl<'a> Observer<'a> {
         Ok(clear.any().then(|| Observation::new(clear, values)))
     }
 
-    /// Where the score is good enough.
-    fn clear(&mut self, score: &SourceFile) -> Result<Bits, ReadError> {
+    /// Has the score of the next scene asked for, and the heads of what else will be opened. What goes wrong is told when
+    /// it is its turn.
+    fn look_ahead(&mut self, scene: &SceneInput, next: &SceneInput, is_clear: bool) {
+        let bands = scene.bands.iter().filter(|_| is_clear).chain(&next.bands).map(|file| (file.href.as_str(), None));
+        self.opener.expect(&bands.collect::<Vec<_>>());
+        if !is_remote(&next.score.href) {
+            return;
+        }
+        self.ahead = self.open_score(&next.score).ok().map(|source| (next.system_index.clone(), source));
+    }
+
+    /// Opens a score, and has all of its blocks asked for.
+    fn open_score(&mut self, score: &SourceFile) -> Result<Source, ReadError> {
         let mut raster = self.open(score, Some(self.recipe.score_band.name()))?;
+        let lookup = self.lookup(&raster.layout().clone())?;
+        let all = Bits::ones(self.pixels());
+        let blocks = wanted_blocks(&lookup, raster.layout(), &all, self.window.width);
+        raster.expect(&blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>());
+        Ok((raster, lookup))
+    }
+
+    /// Where the score is good enough.
+    fn clear(&mut self, (raster, lookup): Source) -> Result<Bits, ReadError> {
         let layout = raster.layout().clone();
-        let lookup = self.lookup(&layout)?;
         let threshold = Threshold::new(self.recipe.threshold);
         let scaled = |stored: f64| threshold.scaled(stored, layout.scale, layout.offset, layout.nodata);
         let mut clear = Bits::zeros(self.pixels());
         let wanted = Bits::ones(self.pixels());
-        let blocks = wanted_blocks(&lookup, &layout, &wanted, self.window.width);
-        raster.expect(&blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>());
         self.for_wanted(&mut [(raster, lookup)], &wanted, &mut |_, y, row, valid, placement| {
             let mut good = match row {
                 Row::F32(s) => Bits::from_flags(s.len(), threshold.floats(s, layout.nodata)),
@@ -240,6 +288,12 @@ impl<'a> Observer<'a> {
         let raster = self.opener.open(&file.href, band)?;
         if raster.layout().wkt.is_none() {
             return Err(ReadError::permanent(&file.href, "it has no CRS"));
+        }
+        // A version of the plan may be a checksum too, which no server tells.
+        let is_tag = |version: &str| version.starts_with(['"', 'W']) && version.ends_with('"');
+        if raster.version().is_some_and(|found| is_tag(&file.version) && found != file.version) {
+            let changed = "it has changed since the run was planned: submit the request again";
+            return Err(ReadError::permanent(&file.href, changed));
         }
         Ok(raster)
     }

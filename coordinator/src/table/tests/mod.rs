@@ -85,6 +85,9 @@ impl Bench {
 }
 
 const DONE: Report = Report::Done(Done {
+    requests: 1,
+    bytes_received: 1,
+    retries: 0,
     bytes_read: 1,
     bytes_written: 2,
     blocks_read: 3,

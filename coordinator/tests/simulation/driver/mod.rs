@@ -53,6 +53,14 @@ const PATIENCE: Duration = Duration::from_secs(40);
 struct NoHeaders;
 
 impl Survey for NoHeaders {
+    fn exist(&self, hrefs: &[String]) -> Vec<Result<bool, String>> {
+        hrefs.iter().map(|href| Err(format!("{href}: nobody is asked here"))).collect()
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        Err(format!("{directory}: nobody is asked here"))
+    }
+
     fn raster(&self, _: &str, _: Option<&str>) -> Result<RasterSurvey, String> {
         Err("there is no pixel here".to_owned())
     }

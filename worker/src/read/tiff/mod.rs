@@ -1,13 +1,16 @@
-//! Blocks of a local TIFF read without GDAL: pread, libdeflate, and the predictor undone row by row.
+//! Blocks of a TIFF read without GDAL: pread here, ranges of bytes from elsewhere, libdeflate, and the predictor undone
+//! row by row.
 //!
 //! GDAL opens a file once and says where its blocks lie ([`StoredBlocks`]); from then on, and for every sub-tile, its
 //! block cache, its locks and its zlib are out of the way. What this path does not know stays with GDAL, and both give
 //! the same samples. Blocks of several bands that are announced before they are decoded are inflated together.
 
 mod ahead;
+mod coming;
 mod headers;
 mod inflate;
 mod predictor;
+mod spans;
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -17,15 +20,20 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use artifacts::remote::Call;
 use gdal::raster::GdalDataType;
 use libdeflater::Decompressor;
 use rustix::fs::{Advice, fadvise};
+use web::Counts;
 
-use super::ReadError;
+use super::counters::Traffic;
 use super::earth_engine::Group;
 use super::gdal::RasterBand;
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows};
+use super::remote::is_remote;
+use super::{Admitted, ReadError};
 use ahead::Ahead;
+use coming::{Coming, Room};
 pub use headers::Headers;
 use headers::{Header, Known};
 use inflate::Wanted;
@@ -114,46 +122,99 @@ impl Workspace {
     }
 }
 
-/// Opens local TIFFs for direct reading, what is Earth Engine's by its API, and everything else with GDAL.
+/// Opens TIFFs for direct reading, what is Earth Engine's by its API, and everything else with GDAL.
 pub struct Opener<'a> {
     headers: &'a Headers,
     workspace: Rc<RefCell<Workspace>>,
     group: Rc<RefCell<Group>>,
+    counts: Arc<Counts>,
+    room: Room,
+    /// Heads of files that will be opened soon.
+    expected: Vec<Call<()>>,
 }
 
 impl<'a> Opener<'a> {
     /// An opener for one thread; what it learns of files it shares through `headers`.
     #[must_use]
     pub fn new(headers: &'a Headers) -> Self {
-        Self { headers, workspace: Rc::default(), group: Rc::default() }
+        let (workspace, counts, room) = (Rc::default(), Arc::default(), Rc::default());
+        Self { headers, workspace, group: Rc::default(), counts, room, expected: Vec::new() }
+    }
+
+    /// The same, for which so many bytes of files on other machines may come before they are needed.
+    #[must_use]
+    pub fn with_ahead(self, bytes: usize) -> Self {
+        self.room.set(bytes as u64);
+        self
+    }
+
+    fn direct(&self, header: Arc<Header>, stored: Stored) -> Box<dyn Raster> {
+        let workspace = Rc::clone(&self.workspace);
+        let number = workspace.borrow_mut().number();
+        Box::new(Tiff { number, stored, header, workspace })
+    }
+
+    fn open_remote(&self, source: &Admitted, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
+        let header = match self.headers.of_remote(source, band, &self.counts)? {
+            Known::Direct(header) => header,
+            Known::ByGdal(raster) => return Ok(raster),
+        };
+        let remote = self.headers.door().network()?.file(&source.href, source.profile.as_deref())?;
+        let version = header.version().cloned();
+        let version = version.ok_or_else(|| ReadError::permanent(&source.href, "it is not known by any tag"))?;
+        let coming = Coming::new(Arc::new(remote), version, Arc::clone(&self.counts), Rc::clone(&self.room));
+        Ok(self.direct(header, Stored::Remote(coming)))
     }
 }
 
 impl Open for Opener<'_> {
     fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
         let door = self.headers.door();
-        let href = &*door.admit(href)?;
-        if href.starts_with("ee://") {
-            return Ok(Box::new(self.headers.earth_engine().open(href, &self.group)?));
+        let source = door.admit(href)?;
+        if source.href.starts_with("ee://") {
+            return Ok(Box::new(self.headers.earth_engine().open(&source.href, &self.group)?));
+        }
+        if is_remote(&source.href) {
+            return self.open_remote(&source, band);
         }
         // What is no local file, or none at all, GDAL knows how to open, or how to complain of.
-        let Ok(file) = File::open(href) else { return Ok(Box::new(RasterBand::admitted(door, href, band)?)) };
-        match self.headers.of(&file, href, band)? {
-            Known::Direct(header) => {
-                let workspace = Rc::clone(&self.workspace);
-                let number = workspace.borrow_mut().number();
-                Ok(Box::new(Tiff { number, file, header, workspace }))
-            }
+        let Ok(file) = File::open(&source.href) else {
+            return Ok(Box::new(RasterBand::admitted(door, &source, band, self.headers.heads())?));
+        };
+        match self.headers.of(&file, &source, band)? {
+            Known::Direct(header) => Ok(self.direct(header, Stored::Local(file))),
             Known::ByGdal(raster) => Ok(raster),
         }
     }
+
+    fn expect(&mut self, hrefs: &[(&str, Option<&str>)]) {
+        let sources = hrefs.iter().filter_map(|(href, band)| Some((self.headers.door().admit(href).ok()?, *band)));
+        let remote = sources.filter(|(source, _)| is_remote(&source.href));
+        self.expected = remote.filter_map(|(source, band)| self.headers.expect(&source, band, &self.counts)).collect();
+    }
+
+    fn forget(&mut self, href: &str, band: Option<&str>) {
+        if let Ok(source) = self.headers.door().admit(href) {
+            self.headers.forget(&source, band);
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        Traffic { requests: self.counts.asked(), bytes: self.counts.bytes(), retries: self.counts.again() }
+    }
 }
 
-/// A local TIFF that is read directly.
+/// Where the stored bytes are.
+enum Stored {
+    Local(File),
+    Remote(Coming),
+}
+
+/// A TIFF that is read directly.
 struct Tiff {
     /// Tells it from the others of its workspace.
     number: usize,
-    file: File,
+    stored: Stored,
     header: Arc<Header>,
     workspace: Rc<RefCell<Workspace>>,
 }
@@ -192,6 +253,10 @@ impl Raster for Tiff {
     fn layout(&self) -> &Layout {
         &self.header.layout
     }
+
+    fn version(&self) -> Option<&str> {
+        self.header.version()?.tag.as_deref()
+    }
 }
 
 impl Fetch for Tiff {
@@ -207,7 +272,10 @@ impl Fetch for Tiff {
                 into.bytes.resize(end, 0);
             }
             let bytes = &mut into.bytes[range.clone()];
-            self.file.read_exact_at(bytes, offset).map_err(|e| self.broken(*block, e))?;
+            match &mut self.stored {
+                Stored::Local(file) => file.read_exact_at(bytes, offset).map_err(|e| self.broken(*block, e))?,
+                Stored::Remote(coming) => coming.block(*block, offset..offset + u64::from(size), bytes)?,
+            }
             into.blocks.push((*block, range));
         }
         into.size = end as u64;
@@ -215,9 +283,15 @@ impl Fetch for Tiff {
     }
 
     fn expect(&mut self, blocks: &[Block]) {
-        for (offset, size) in blocks.iter().filter_map(|block| self.place(*block).ok()) {
-            // Advice: where it is not taken the blocks are merely read later.
-            let _ = fadvise(&self.file, offset, NonZeroU64::new(size.into()), Advice::WillNeed);
+        let places: Vec<_> = blocks.iter().filter_map(|block| Some((*block, self.place(*block).ok()?))).collect();
+        match &mut self.stored {
+            Stored::Local(file) => {
+                for (_, (offset, size)) in places {
+                    // Advice: where it is not taken the blocks are merely read later.
+                    let _ = fadvise(&*file, offset, NonZeroU64::new(size.into()), Advice::WillNeed);
+                }
+            }
+            Stored::Remote(coming) => coming.expect(places),
         }
     }
 }
