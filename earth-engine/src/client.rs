@@ -1,7 +1,7 @@
 //! Asking, and asking again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use artifacts::Access;
@@ -28,26 +28,8 @@ pub struct Client {
     http: reqwest::Client,
     credentials: Credentials,
     budget: Arc<Budget>,
-    counts: Counts,
-}
-
-#[derive(Default)]
-struct Counts {
-    asked: AtomicU64,
-    again: AtomicU64,
-    quota: AtomicU64,
-    answered: AtomicU64,
-}
-
-/// What was asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// Requests, those that were not answered too.
-    pub asked: u64,
-    /// Requests that were put again.
-    pub again: u64,
-    /// Requests that met want of quota.
-    pub quota: u64,
+    /// Whether it has ever answered anything.
+    has_answered: AtomicBool,
 }
 
 impl Client {
@@ -65,7 +47,7 @@ impl Client {
         let http = builder.redirect(reqwest::redirect::Policy::none()).build();
         let http = http.map_err(|e| Error::Setting(plain(&e)))?;
         let credentials = Credentials::of(profile.as_ref())?;
-        Ok(Self { settings, http, credentials, budget, counts: Counts::default() })
+        Ok(Self { settings, http, credentials, budget, has_answered: AtomicBool::new(false) })
     }
 
     /// A client as the environment says: `CLEARMOSAIC_PROFILES` too.
@@ -75,26 +57,6 @@ impl Client {
     pub fn of_environment(budget: Arc<Budget>) -> Result<Self, Error> {
         let profiles = std::env::var_os("CLEARMOSAIC_PROFILES").map(Into::into);
         Self::open(&Access { profiles, ..Access::default() }, budget)
-    }
-
-    /// The bound of requests.
-    #[must_use]
-    pub const fn budget(&self) -> &Arc<Budget> {
-        &self.budget
-    }
-
-    /// Whose quota requests are on: a digest that tells no more than that two are the same.
-    #[must_use]
-    pub fn identity(&self) -> String {
-        blake3::hash(self.credentials.name().as_bytes()).to_hex()[..16].to_owned()
-    }
-
-    /// What was asked so far.
-    #[must_use]
-    pub fn counted(&self) -> Counted {
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { asked, again, quota, .. } = &self.counts;
-        Counted { asked: load(asked), again: load(again), quota: load(quota) }
     }
 
     pub(crate) fn url(&self, name: &str) -> Result<Url, Error> {
@@ -132,10 +94,8 @@ impl Client {
             if self.is_enough(&error, tries) || began.elapsed() + pause > self.settings.patience {
                 return Err(error);
             }
-            self.counts.again.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(what, %error, ?pause, "asked again");
             if matches!(error, Error::Quota(_)) {
-                self.counts.quota.fetch_add(1, Ordering::Relaxed);
                 self.budget.pause(pause);
             } else {
                 tokio::time::sleep(pause).await;
@@ -146,7 +106,7 @@ impl Client {
 
     /// Whether there is no use in asking again, however much time there is.
     fn is_enough(&self, error: &Error, tries: u32) -> bool {
-        let is_known = self.counts.answered.load(Ordering::Relaxed) > 0;
+        let is_known = self.has_answered.load(Ordering::Relaxed);
         match error {
             Error::Quota(_) => false,
             _ => tries >= if is_known { TRIES } else { FIRST_TRIES },
@@ -165,11 +125,10 @@ impl Client {
             request = request.header("x-goog-user-project", project);
         }
         let permit = self.budget.take().await;
-        self.counts.asked.fetch_add(1, Ordering::Relaxed);
         let at = self.settings.base.as_str();
         let away = |why: String| Then::Again(Error::Away { at: at.to_owned(), why }, None);
         let answer = request.send().await.map_err(|e| away(plain(&e)))?;
-        self.counts.answered.fetch_add(1, Ordering::Relaxed);
+        self.has_answered.store(true, Ordering::Relaxed);
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await.map_err(|e| away(plain(&e)))?;
         drop(permit);

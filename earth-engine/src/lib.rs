@@ -23,8 +23,8 @@ mod pixels;
 mod place;
 mod settings;
 
-pub use budget::{Budget, Use};
-pub use client::{Client, Counted};
+pub use budget::Budget;
+pub use client::Client;
 pub use error::Error;
 pub use image::{Band, Grid, Image, SampleType};
 pub use list::Query;

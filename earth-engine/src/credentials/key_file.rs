@@ -91,14 +91,6 @@ impl KeyFile {
         })
     }
 
-    /// Whose quota it is.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Account { email, .. } => email.clone(),
-            Self::User { form, .. } => format!("user of {}", form[1].1),
-        }
-    }
-
     /// The project that requests are on, where the file tells.
     pub fn quota_project(&self) -> Option<String> {
         match self {

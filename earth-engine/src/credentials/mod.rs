@@ -81,16 +81,6 @@ impl Credentials {
         self.project.as_deref()
     }
 
-    /// Whose quota it is: the same for all who have these credentials.
-    pub fn name(&self) -> String {
-        match (&self.project, &self.source) {
-            (Some(project), _) => format!("project {project}"),
-            (None, Source::Key(file)) => file.name(),
-            (None, Source::Fixed(_) | Source::File(_)) => "bearer".to_owned(),
-            (None, Source::Machine(_)) => "machine".to_owned(),
-        }
-    }
-
     /// A token that is good for a while.
     pub async fn token(&self, http: &reqwest::Client) -> Result<Token, Then> {
         match &self.source {
