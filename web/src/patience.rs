@@ -35,7 +35,7 @@ impl Patience {
     /// The default, or as `CLEARMOSAIC_ARCHIVE_PATIENCE` and `CLEARMOSAIC_ARCHIVE_TIMEOUT` say, seconds.
     #[must_use]
     pub fn of_environment() -> Self {
-        let seconds = |name: &str| std::env::var(name).ok()?.parse().ok().map(Duration::from_secs_f64);
+        let seconds = |name: &str| seconds(&std::env::var(name).ok()?);
         let default = Self::default();
         let once = seconds("CLEARMOSAIC_ARCHIVE_TIMEOUT").unwrap_or(default.once);
         let all = seconds("CLEARMOSAIC_ARCHIVE_PATIENCE").unwrap_or(default.all);
@@ -54,6 +54,28 @@ impl Patience {
         // Who failed together does not come back together.
         let jittered = doubled.mul_f64(0.5 + 0.5 * fastrand::f64());
         let wait = jittered.max(asked.unwrap_or_default());
-        (elapsed + wait < most).then_some(wait)
+        // A server may ask for any time at all.
+        (elapsed.saturating_add(wait) < most).then_some(wait)
+    }
+}
+
+/// Seconds, where they are a time that can be waited.
+fn seconds(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.parse().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn no_word_of_an_operator_or_a_server_is_too_much() {
+        let told = ["2.5", "-1", "NaN", "1e300", "soon"].map(seconds);
+        assert_eq!(told, [Some(Duration::from_millis(2500)), None, None, None, None]);
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let for_ever = Failed::Busy { status, after: Some(Duration::MAX), why: String::new() };
+        assert_eq!(Patience::default().wait(&for_ever, 1, Duration::from_secs(1)), None);
     }
 }
