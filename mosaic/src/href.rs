@@ -51,6 +51,12 @@ impl Base {
     }
 }
 
+/// Whether an href is the URL of a web server.
+#[must_use]
+pub fn is_web(href: &str) -> bool {
+    ["https://", "http://"].iter().any(|scheme| href.starts_with(scheme))
+}
+
 /// Whether an href is a path of this machine, and neither a URL nor one of GDAL's virtual names.
 #[must_use]
 pub fn is_local(href: &str) -> bool {

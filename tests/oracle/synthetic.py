@@ -173,22 +173,18 @@ def eroded(folder):
     archive.request({"bbox": [15.6, 45.3, 16.0, 45.7]}, grid={"crs": "native", "resolution": 60}, edge_erosion=1)
 
 
-def many(folder):
+def many(folder, height=6000, south=45.65):
     """Two tiles, 20 dates, each a slice of its own: twelve sub-tiles, hundreds of small tasks."""
     archive = Archive(folder)
     for start in dates(20, step=17):
-        archive.scene("33TWL", start, (18000, 27720, 72000, 6000), resolution=60, score="byte")
-        archive.scene("33TWM", start, (18000, 89160, 72000, 6000), resolution=60, score="byte")
-    archive.request({"bbox": [15.25, 45.65, 16.1, 46.2]}, grid={"crs": "native", "resolution": 30}, slice="P1D")
+        archive.scene("33TWL", start, (18000, 27720, 72000, height), resolution=60, score="byte")
+        archive.scene("33TWM", start, (18000, 89160, 72000, height), resolution=60, score="byte")
+    archive.request({"bbox": [15.25, south, 16.1, 46.2]}, grid={"crs": "native", "resolution": 30}, slice="P1D")
 
 
 def large(folder):
     """The same with three times the pixels: more of them, and of tasks, than the real tiles have."""
-    archive = Archive(folder)
-    for start in dates(20, step=17):
-        archive.scene("33TWL", start, (18000, 27720, 72000, 18000), resolution=60, score="byte")
-        archive.scene("33TWM", start, (18000, 89160, 72000, 18000), resolution=60, score="byte")
-    archive.request({"bbox": [15.25, 45.55, 16.1, 46.2]}, grid={"crs": "native", "resolution": 30}, slice="P1D")
+    many(folder, height=18000, south=45.55)
 
 
 def deep(folder):

@@ -27,7 +27,7 @@ use std::time::Instant;
 
 use mosaic::href::unsigned;
 use proto::allow::Allow;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, USER_AGENT};
+use reqwest::header::{HeaderMap, LOCATION, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 
@@ -187,12 +187,6 @@ fn next(url: &Url, response: &Response) -> Result<Option<Url>, Failed> {
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     let next = location.and_then(|location| url.join(location).ok());
     next.map(Some).ok_or_else(|| Failed::Bad("it redirects to nowhere".to_owned()))
-}
-
-/// The header that bears a token.
-#[must_use]
-pub fn bearer(token: &str) -> (reqwest::header::HeaderName, String) {
-    (AUTHORIZATION, format!("Bearer {token}"))
 }
 
 /// The innermost cause of an error.

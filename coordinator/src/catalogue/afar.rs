@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use mosaic::href::{of_profile, with_profile};
+use mosaic::href::{is_web, of_profile, with_profile};
 use mosaic::ids::TileId;
 use mosaic::link::{ScoreRef, ScoreTable, ScoreTemplate};
 use mosaic::scene::Scene;
@@ -41,7 +41,7 @@ pub fn scores_from_afar(
     let (named, nameless): (Vec<_>, Vec<_>) = scenes.iter().partition(|scene| scene.index.exact().is_some());
     let mut table = afar.of_these(named.into_iter().filter_map(|scene| name(template, scene)).collect())?;
     let Some(first) = nameless.first() else { return Ok(table) };
-    if ["http://", "https://"].iter().any(|scheme| template.root().starts_with(scheme)) {
+    if is_web(template.root()) {
         return Err(Fault::NotNamed { template: template.root().to_owned(), scene: first.id.clone() }.into());
     }
     for (index, score) in afar.listed(template, &nameless)?.into_scores() {

@@ -58,9 +58,6 @@ pub enum Fault {
     /// Earth Engine does not answer, or not as is wanted.
     #[error(transparent)]
     EarthEngine(earth_engine::Error),
-    /// There is no reader for it.
-    #[error("this archive is not read yet: use another one, or `items`")]
-    NotYet,
     /// An item is no scene.
     #[error("{file}: {fault}")]
     Item {

@@ -48,7 +48,7 @@ pub fn scenes(source: &SceneSource, wanted: &Wanted, archives: &Archives) -> Res
             }
             Err(fault) => faults.push(Fault::Item { file: file.to_owned(), fault }),
         };
-    wait(Source::of_scenes(source)?.each_item(wanted, archives, &mut faults, &mut visit))?;
+    wait(Source::of_scenes(source).each_item(wanted, archives, &mut faults, &mut visit))?;
     CatalogueError::unless_none(faults).map(|()| scenes)
 }
 

@@ -65,7 +65,7 @@ impl Known {
     }
 }
 
-/// The API behind a preset; none where it is no STAC API.
+/// The API behind a preset; none for Earth Engine, which is no STAC API.
 pub fn api(preset: Preset) -> Option<StacApi> {
     let known = KNOWN.iter().find(|known| known.preset == preset)?;
     Some(StacApi { url: known.url(), collection: known.collection.to_owned() })

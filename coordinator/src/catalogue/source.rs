@@ -10,7 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 use mosaic::band::Band;
 use mosaic::ids::TileId;
-use mosaic::request::{Preset, SceneSource, StacApi};
+use mosaic::request::{SceneSource, StacApi};
 use mosaic::scene::Scene;
 use serde_json::Value;
 
@@ -65,13 +65,15 @@ pub(super) enum Source {
 
 impl Source {
     /// The source of a request's scenes.
-    pub fn of_scenes(source: &SceneSource) -> Result<Self, Fault> {
+    pub fn of_scenes(source: &SceneSource) -> Self {
         match source {
-            SceneSource::Items(at) => Ok(Self::Items(at.clone())),
-            SceneSource::Stac(api) => Ok(Self::Stac(api.clone())),
-            SceneSource::Preset(Preset::EarthEngine) => Ok(Self::EarthEngine(earth_engine::SCENES.to_owned())),
-            SceneSource::Preset(preset) => preset::api(*preset).map(Self::Stac).ok_or(Fault::NotYet),
-            SceneSource::EarthEngine(collection) => Ok(Self::EarthEngine(collection.clone())),
+            SceneSource::Items(at) => Self::Items(at.clone()),
+            SceneSource::Stac(api) => Self::Stac(api.clone()),
+            SceneSource::Preset(preset) => match preset::api(*preset) {
+                Some(api) => Self::Stac(api),
+                None => Self::EarthEngine(earth_engine::SCENES.to_owned()),
+            },
+            SceneSource::EarthEngine(collection) => Self::EarthEngine(collection.clone()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{AoiSource, Crs, Request, SceneSource, ScoreSource, StacApi};
 use crate::aoi::Aoi;
 use crate::grid;
+use crate::href::is_web;
 use crate::link::ScoreTemplate;
 
 /// One thing that is wrong: the field, and what to do.
@@ -192,11 +193,6 @@ fn check_api(faults: &mut Faults, field: &'static str, api: &StacApi) {
     let StacApi { url, collection } = api;
     faults.check(is_web(url), field, || format!("`{url}`: write the https URL of the API's root"));
     faults.check(!collection.is_empty(), field, || "without a `collection`: name one".into());
-}
-
-/// Whether a path is the URL of a web server.
-fn is_web(path: &str) -> bool {
-    ["https://", "http://"].iter().any(|scheme| path.starts_with(scheme))
 }
 
 /// Whether a path is a URL, `s3://bucket/key`.

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use artifacts::remote::{Call, object, source, spawn, wait};
 use artifacts::{Access, StoreError};
+use mosaic::href::is_web;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use proto::allow::Allow;
@@ -39,10 +40,6 @@ pub(super) use vsi::Mounted;
 #[must_use]
 pub fn is_remote(href: &str) -> bool {
     is_web(href) || ["s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://"].iter().any(|s| href.starts_with(s))
-}
-
-fn is_web(href: &str) -> bool {
-    href.starts_with("http://") || href.starts_with("https://")
 }
 
 /// Stores by origin and profile.
@@ -88,8 +85,7 @@ impl Network {
     /// Where it is not there, or cannot be had.
     pub(super) fn paged(&self, source: &Admitted, heads: &Heads, counts: &Arc<Counts>) -> Result<Paged, ReadError> {
         let remote = Arc::new(self.file(&source.href, source.profile.as_deref())?);
-        let (heads, name, asked) = (heads.clone(), source.clone(), Arc::clone(&remote));
-        let head = counted(Arc::clone(counts), async move { heads.of(&name, &asked).await });
+        let head = counted(Arc::clone(counts), heads.read(source, Arc::clone(&remote)));
         let head = wait(head).map_err(|e| ReadError::given_up(&source.href, &e))??;
         Ok(Paged::new(remote, head, Arc::clone(counts)))
     }
@@ -101,9 +97,8 @@ impl Network {
         heads: &Heads,
     ) -> Result<Call<Result<(), ReadError>>, ReadError> {
         let remote = self.file(&source.href, source.profile.as_deref())?;
-        let (heads, name) = (heads.clone(), source.clone());
-        let head = async move { heads.of(&name, &remote).await.map(drop) };
-        spawn(head).map_err(|e| ReadError::given_up(&source.href, &e))
+        let head = heads.read(source, Arc::new(remote));
+        spawn(async move { head.await.map(drop) }).map_err(|e| ReadError::given_up(&source.href, &e))
     }
 
     /// The names in a directory of an object store.

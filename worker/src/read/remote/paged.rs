@@ -60,6 +60,16 @@ impl Heads {
         cell.get_or_try_init(read).await.cloned()
     }
 
+    /// The same, to be waited for elsewhere.
+    pub(crate) fn read(
+        &self,
+        name: &Admitted,
+        remote: Arc<Remote>,
+    ) -> impl Future<Output = Result<Arc<Head>, ReadError>> + Send + use<> {
+        let (heads, name) = (self.clone(), name.clone());
+        async move { heads.of(&name, &remote).await }
+    }
+
     /// Forgets a file, which has changed.
     pub(crate) fn forget(&self, name: &Admitted) {
         lock(&self.0).pop(name);

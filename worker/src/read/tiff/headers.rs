@@ -139,9 +139,9 @@ impl Headers {
             return None;
         }
         let remote = self.door.network().ok()?.file(&source.href, source.profile.as_deref()).ok()?;
-        let (heads, name) = (self.heads.clone(), source.clone());
+        let head = counted(Arc::clone(counts), self.heads.read(source, Arc::new(remote)));
         // What goes wrong is told by who opens it.
-        spawn(counted(Arc::clone(counts), async move { drop(heads.of(&name, &remote).await) })).ok()
+        spawn(async move { drop(head.await) }).ok()
     }
 
     /// Forgets a file that could not be read as it was known.
