@@ -273,8 +273,12 @@ fn what_is_spoilt_or_gone_before_it_is_published_is_made_again() {
         serde_json::from_str(status.lines().next().unwrap()).unwrap()
     };
     let wait_for = |state: &str| {
-        while told()["state"] != state {
-            assert!(["running", "publishing"].contains(&told()["state"].as_str().unwrap()), "{}", told());
+        loop {
+            let told = told();
+            if told["state"] == state {
+                return;
+            }
+            assert!(["running", "publishing"].contains(&told["state"].as_str().unwrap()), "{told}");
             sleep(Duration::from_millis(50));
         }
     };
