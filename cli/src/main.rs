@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use args::{AccessArgs, Args, Command, RequestArgs};
 use clap::{CommandFactory, Parser};
+use coordinator::catalogue::Archives;
 use exit::{BadInput, Exit};
 use proto::allow::Allow;
 use worker::library::Library;
@@ -84,16 +85,18 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
     }
 }
 
-/// What looks at rasters for whoever asks, who may read what he may.
-fn library(access: &AccessArgs) -> Library {
-    Library::behind(Door::remembering().with(access.access()))
+/// What looks at rasters for whoever asks, and where catalogues are read: who asks may read what he may.
+fn sources(access: &AccessArgs) -> (Library, Archives) {
+    let access = access.access();
+    let library = Library::behind(Door::remembering().with(access.clone()));
+    (library, Archives::behind(Allow::everything()).with(access))
 }
 
 fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
     worker::gdal_messages::install();
-    let prepared =
-        coordinator::prepare::prepare(request, &library(&args.access), &Allow::everything()).map_err(BadInput::from)?;
+    let (library, archives) = sources(&args.access);
+    let prepared = coordinator::prepare::prepare(request, &library, &archives).map_err(BadInput::from)?;
     let summary = prepared.summary();
     if args.json {
         print(&format!("{}\n", serde_json::to_string(&summary)?))?;
@@ -105,7 +108,8 @@ fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
 
 fn link(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
-    let linked = coordinator::prepare::link_only(&request, &library(&args.access), &Allow::everything());
+    let (library, archives) = sources(&args.access);
+    let linked = coordinator::prepare::link_only(&request, &library, &archives);
     let (_, _, linkage) = linked.map_err(BadInput::from)?;
     let lines = coordinator::prepare::link_lines(&request, &linkage);
     if args.json {

@@ -19,7 +19,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const FIRST_TRIES: u32 = 3;
 /// How often a question is put again that meets anything but want of quota.
 const TRIES: u32 = 12;
-/// The profile that is used where there is one.
+/// The profile that is used where there is one, and no other is named.
 const PROFILE: &str = "earth-engine";
 
 /// Earth Engine, as one credential sees it.
@@ -33,30 +33,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client as the profile `earth-engine` says, where there is one, and the environment. Nothing is asked yet.
+    /// A client as a profile says, that of this name, else `earth-engine` where there is one; and as the environment
+    /// says. Nothing is asked yet.
     ///
     /// # Errors
     /// `Setting` where they say nothing that can be used.
-    pub fn open(access: &Access, budget: Arc<Budget>) -> Result<Self, Error> {
-        let is_there = access.profiles.as_ref().is_some_and(|dir| dir.join(PROFILE).is_file());
-        let profile = is_there.then(|| access.profile(PROFILE)).transpose();
-        let profile = profile.map_err(|e| Error::Setting(e.to_string()))?;
-        let settings = Settings::of(profile.as_ref())?;
+    pub fn open(access: &Access, profile: Option<&str>, budget: Arc<Budget>) -> Result<Self, Error> {
+        let is_there = || access.profiles.as_ref().is_some_and(|dir| dir.join(PROFILE).is_file());
+        let name = profile.or_else(|| is_there().then_some(PROFILE));
+        let options = name.map(|name| access.profile(name)).transpose();
+        let options = options.map_err(|e| Error::Setting(e.to_string()))?;
+        let profile = name.zip(options.as_ref());
+        let settings = Settings::of(options.as_ref())?;
         let builder = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(settings.silence);
         // A redirect of an API would have tokens sent elsewhere.
         let http = builder.redirect(reqwest::redirect::Policy::none()).build();
         let http = http.map_err(|e| Error::Setting(plain(&e)))?;
-        let credentials = Credentials::of(profile.as_ref())?;
+        let credentials = Credentials::of(profile)?;
         Ok(Self { settings, http, credentials, budget, has_answered: AtomicBool::new(false) })
-    }
-
-    /// A client as the environment says: `CLEARMOSAIC_PROFILES` too.
-    ///
-    /// # Errors
-    /// As [`Client::open`].
-    pub fn of_environment(budget: Arc<Budget>) -> Result<Self, Error> {
-        let profiles = std::env::var_os("CLEARMOSAIC_PROFILES").map(Into::into);
-        Self::open(&Access { profiles, ..Access::default() }, budget)
     }
 
     pub(crate) fn url(&self, name: &str) -> Result<Url, Error> {

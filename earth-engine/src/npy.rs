@@ -30,6 +30,16 @@ impl Samples {
         }
     }
 
+    /// Bytes that they take.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        match self {
+            Self::U16(samples) => 2 * samples.len(),
+            Self::F32(samples) => 4 * samples.len(),
+            Self::Integer(samples) | Self::F64(samples) => 8 * samples.len(),
+        }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -61,10 +61,15 @@ fn the_mosaic_is_that_of_local_files_with_faults_too() {
     let account = server.service_account(dir.path(), 150);
     server.archive().set(Faults::of_every_kind(7, 0.2));
     let faulty = request(dir.path(), "faulty", &scenes, &scores);
-    let mut environment = server.address();
-    environment.push(("GOOGLE_APPLICATION_CREDENTIALS", account.to_string_lossy().into_owned()));
-    let ended = run(&faulty, &environment);
-    let _ = ended.complete();
+    let profile = format!("url: {}\napplication_credentials: {}\n", server.address()[0].1, account.display());
+    fs::write(dir.path().join("google"), profile).unwrap();
+    let mut named: Value = serde_json::from_slice(&fs::read(&faulty).unwrap()).unwrap();
+    named["profiles"] = json!({"scenes": "google", "scores": "google"});
+    fs::write(&faulty, named.to_string()).unwrap();
+    let mut by_profile = run_command(&faulty, &["--profiles", &dir.path().to_string_lossy()]);
+    // The environment's is no good: a profile goes before it.
+    by_profile.env("EEDA_BEARER", "hunter2").env("EEDA_URL", "http://127.0.0.1:1/v1/");
+    let _ = command(by_profile.env("CLEARMOSAIC_ARCHIVE_TIMEOUT", "1")).complete();
     assert_same("with faults", &made("faulty"), &made("local"));
     let seen = server.archive().seen();
     assert!(seen.faults > 0 && server.tokens_given() > 1, "{seen:?}");

@@ -1,31 +1,52 @@
 //! What catalogues on other machines are asked through.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use artifacts::Access;
+use earth_engine::{Budget, Client};
 use proto::allow::Allow;
 use tokio::runtime::{Builder, Handle};
 use web::{Patience, Web, WebError};
 
 use super::Fault;
 
-/// Whoever reads catalogues: what is allowed, and connections that are kept.
-#[derive(Debug)]
+/// Whoever reads catalogues: what is allowed, credentials, and connections that are kept.
+#[derive(Clone, Debug)]
 pub struct Archives {
     allow: Allow,
-    web: OnceLock<Result<Web, WebError>>,
+    access: Access,
+    profile: Option<String>,
+    web: Arc<OnceLock<Result<Web, WebError>>>,
 }
 
 impl Archives {
     /// One that reads what is allowed, with the patience that the environment tells.
     #[must_use]
-    pub const fn behind(allow: Allow) -> Self {
-        Self { allow, web: OnceLock::new() }
+    pub fn behind(allow: Allow) -> Self {
+        Self { allow, access: Access::default(), profile: None, web: Arc::default() }
+    }
+
+    /// The same, with credential profiles.
+    #[must_use]
+    pub fn with(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    /// The same, which a profile of this name lets in where one is named.
+    #[must_use]
+    pub fn opened_by(&self, profile: Option<&str>) -> Self {
+        Self { profile: profile.map(str::to_owned), ..self.clone() }
     }
 
     /// What may be read.
     #[must_use]
     pub const fn allow(&self) -> &Allow {
         &self.allow
+    }
+
+    /// A client of Earth Engine's within a budget of requests.
+    pub(super) fn earth_engine(&self, budget: Budget) -> Result<Client, Fault> {
+        Client::open(&self.access, self.profile.as_deref(), Arc::new(budget)).map_err(Fault::EarthEngine)
     }
 
     /// Who asks web servers; made when first needed.

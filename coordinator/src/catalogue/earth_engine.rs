@@ -5,7 +5,6 @@
 //! in the harmonised one a dark pixel is 0 as a masked one is, and neither can be told from the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use earth_engine::{Band, Budget, Client, Error, Image, Query, asset_of};
 use mosaic::aoi::Aoi;
@@ -64,7 +63,7 @@ pub(super) async fn each_item(
 async fn items(collection: &str, wanted: &Wanted, archives: &Archives) -> Result<Vec<Value>, Fault> {
     let asset = asset_of(collection).ok_or_else(|| Fault::EarthEngine(Error::Missing(collection.to_owned())))?;
     archives.allow().admit(&format!("ee://{asset}")).map_err(Fault::NotAllowed)?;
-    let client = Client::of_environment(Arc::new(Budget::of(AT_ONCE))).map_err(Fault::EarthEngine)?;
+    let client = archives.earth_engine(Budget::of(AT_ONCE))?;
     let images = list(&client, &asset, wanted).await?;
     let twin = collection.strip_suffix(HARMONISED).filter(|_| !collection.contains("CLOUD_SCORE"));
     let twins = match twin.and_then(asset_of) {

@@ -10,6 +10,7 @@ use tracing::info_span;
 
 use super::{Components, Driver, NoJob, RetryError, Running, SubmitError, request};
 use crate::attachments::{self, Attachments};
+use crate::catalogue::Archives;
 use crate::job::Job;
 use crate::prepare::{allowed, link_all};
 use crate::publish::version;
@@ -142,9 +143,10 @@ impl Driver {
     }
 
     fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
-        let Components { store, survey, allow, .. } = &self.components;
+        let Components { store, survey, allow, access, .. } = &self.components;
+        let archives = Archives::behind(allow.clone()).with(access.clone());
         let at_hand = attachments::at_hand(&request, store)?;
-        let link = || link_all(at_hand.request.clone(), survey.as_ref(), allow);
+        let link = || link_all(at_hand.request.clone(), survey.as_ref(), &archives);
         let mut linked = info_span!("prepare").in_scope(link)?;
         linked.request = request;
         if linked.linkage.scenes.is_empty() {

@@ -20,7 +20,6 @@ use mosaic::request::{AoiSource, Crs, Request, ScoreSource};
 use mosaic::scene::{Scene, unique};
 use mosaic::select::Selection;
 use mosaic::survey::Survey;
-use proto::allow::Allow;
 
 pub use error::PrepareError;
 pub(crate) use files::plain;
@@ -52,24 +51,24 @@ pub struct Prepared {
 pub fn link_only(
     request: &Request,
     survey: &dyn Survey,
-    allow: &Allow,
+    archives: &Archives,
 ) -> Result<(Aoi, Vec<TileId>, Linkage), PrepareError> {
     let faults: Vec<String> = request.faults().iter().map(ToString::to_string).collect();
     PrepareError::unless_none(faults)?;
     let aoi = read_aoi(&request.aoi)?;
     let tiles = aoi.only_tiles().map_or_else(|| aoi.tiles(), <[TileId]>::to_vec);
-    let archives = Archives::behind(allow.clone());
     let Period { start, end } = request.period;
     let wanted = Wanted { tiles: tiles.clone(), start, end, bands: request.bands.clone() };
-    let scenes = select(request, &wanted, &archives)?;
+    let scenes = select(request, &wanted, &archives.opened_by(request.profiles.scenes.as_deref()))?;
     check_bands(request, &scenes)?;
     let scores = &request.scores;
+    let profile = request.profiles.scores.as_deref();
     let listed = match template_afar(&scores.source) {
         Some(template) => {
-            let profile = request.profiles.scores.as_deref();
+            let allow = archives.allow();
             catalogue::scores_from_afar(&template, &scenes, Afar { survey, profile, allow })
         }
-        None => catalogue::scores(&scores.source, scores.band, &wanted, &scenes, &archives),
+        None => catalogue::scores(&scores.source, scores.band, &wanted, &scenes, &archives.opened_by(profile)),
     };
     let listed = listed.map_err(|e| PrepareError::catalogue(scores.source.field(), &e))?;
     let options = LinkOptions {
@@ -110,9 +109,9 @@ type Chosen = (Arc<dyn Projection>, String);
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn link_all(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<Linked, PrepareError> {
-    let (aoi, tiles, mut linkage) = link_only(&request, survey, allow)?;
-    allowed::linked(&linkage, allow)?;
+pub fn link_all(request: Request, survey: &dyn Survey, archives: &Archives) -> Result<Linked, PrepareError> {
+    let (aoi, tiles, mut linkage) = link_only(&request, survey, archives)?;
+    allowed::linked(&linkage, archives.allow())?;
     allowed::payments(&request, &linkage)?;
     check::scores(&request, &mut linkage.scenes, survey)?;
     linkage.leave_out_little_context(request.scores.max_no_context_fraction);
@@ -183,8 +182,8 @@ impl<E> From<PlanError> for Unkept<E> {
 ///
 /// # Errors
 /// Everything that is wrong with the request and what it names.
-pub fn prepare(request: Request, survey: &dyn Survey, allow: &Allow) -> Result<Prepared, PrepareError> {
-    link_all(request, survey, allow)?.plan(|_, _, _| Ok(()))
+pub fn prepare(request: Request, survey: &dyn Survey, archives: &Archives) -> Result<Prepared, PrepareError> {
+    link_all(request, survey, archives)?.plan(|_, _, _| Ok(()))
 }
 
 fn read_aoi(source: &AoiSource) -> Result<Aoi, PrepareError> {

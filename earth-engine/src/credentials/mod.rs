@@ -1,7 +1,7 @@
 //! Who asks.
 //!
 //! ```text
-//! profile `earth-engine` ─► bearer | bearer_file | application_credentials (a file of Google's)
+//! profile     ─► bearer | bearer_file | application_credentials (a file of Google's)
 //! environment ─► EEDA_BEARER | EEDA_BEARER_FILE | GOOGLE_APPLICATION_CREDENTIALS | gcloud's own file | the machine's
 //!                                     │                 │
 //!                              read again each time     service account (a signed assertion), or a user's refresh token
@@ -52,15 +52,16 @@ enum Source {
 const KNOWN: [&str; 5] = ["url", "bearer", "bearer_file", "application_credentials", "quota_project"];
 
 impl Credentials {
-    /// As a profile says, else the environment.
+    /// As a profile says, by its name, else the environment.
     ///
     /// # Errors
     /// `Setting` where a file is not there or is none, or a profile says what means nothing.
-    pub fn of(profile: Option<&Options>) -> Result<Self, Error> {
-        let said = |name: &str| profile.and_then(|options| options.0.get(name).cloned());
-        if let Some(unknown) = profile.and_then(|options| options.0.keys().find(|key| !KNOWN.contains(&key.as_str()))) {
+    pub fn of(profile: Option<(&str, &Options)>) -> Result<Self, Error> {
+        let said = |field: &str| profile.and_then(|(_, options)| options.0.get(field).cloned());
+        let is_unknown = |field: &&String| !KNOWN.contains(&field.as_str());
+        if let Some((name, unknown)) = profile.and_then(|(name, all)| Some((name, all.0.keys().find(is_unknown)?))) {
             let known = KNOWN.join(", ");
-            return Err(Error::Setting(format!("profile `earth-engine`: `{unknown}` is not known: it has {known}")));
+            return Err(Error::Setting(format!("profile `{name}`: `{unknown}` is not known: write {known}")));
         }
         let source = match (said("bearer"), said("bearer_file"), said("application_credentials")) {
             (Some(token), ..) => Source::Fixed(token),

@@ -21,6 +21,9 @@ use crate::read::{AT_ONCE, Observer};
 /// Observations half of which are clear take about this part of their room when they are packed.
 const PACKED: usize = 3;
 
+/// Blocks of images that come before they are needed, at most: those around a window that lies on no lattice.
+const BLOCKS_AHEAD: usize = 9;
+
 /// What a fold takes of memory, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs {
@@ -30,6 +33,8 @@ pub struct Needs {
     pub observation: usize,
     /// Of `fixed`, what may come from other machines before it is needed.
     pub ahead: usize,
+    /// Of `fixed`, blocks of Earth Engine's images that are there or under way.
+    pub images: usize,
 }
 
 impl Needs {
@@ -41,7 +46,7 @@ impl Needs {
         // A scene that is being read: its planes, a block of scores as float32 with the flags made of it, and a block of
         // each band that is read at once, stored and inflated.
         let blocks = 4 * pixels * bands.min(AT_ONCE);
-        Self { fixed: observation + 8 * pixels + blocks + 2 * chunk, observation, ahead: 0 }
+        Self { fixed: observation + 8 * pixels + blocks + 2 * chunk, observation, ahead: 0, images: 0 }
     }
 
     /// The same for scenes on other machines: the stored blocks of one scene, and the score of the next, come ahead.
@@ -49,6 +54,15 @@ impl Needs {
     pub const fn with_ahead(self, pixels: usize, bands: usize) -> Self {
         let ahead = 2 * pixels * bands + 4 * pixels;
         Self { fixed: self.fixed + ahead, ahead, ..self }
+    }
+
+    /// The same for scenes of Earth Engine's: whole blocks of so many pixels come, of all bands of one scene together and
+    /// of the next one's score, and two requests are taken apart at a time.
+    #[must_use]
+    pub fn with_images(self, blocks: usize, block: usize, bands: usize) -> Self {
+        let come = block * (2 * bands + 8);
+        let images = blocks.min(BLOCKS_AHEAD) * come;
+        Self { fixed: self.fixed + images + 2 * come, images, ..self }
     }
 
     /// The least that a fold can do with: two observations at a time.

@@ -14,7 +14,7 @@ use super::fold::{Fold, Needs};
 use super::stopwatch::Stopwatch;
 use super::{Cancel, Executor, TaskError};
 use crate::codec::encode_composite;
-use crate::read::{Observer, Opener, SceneError, Traffic, is_remote};
+use crate::read::{Observer, Opener, SceneError, Traffic, blocks_under, is_image, is_remote};
 
 impl Executor {
     /// Makes the partial of one (sub-tile, slice).
@@ -85,9 +85,13 @@ impl Executor {
         if scenes.iter().any(|scene| is_remote(&scene.score.href) || scene.bands.iter().any(|f| is_remote(&f.href))) {
             needs = needs.with_ahead(pixels, bands);
         }
+        if scenes.iter().any(|scene| is_image(&scene.score.href) || scene.bands.iter().any(|f| is_image(&f.href))) {
+            let (blocks, block) = blocks_under(&read, shard.recipe.edge_erosion > 0);
+            needs = needs.with_images(blocks, block, bands);
+        }
         let reserved = self.memory.reserve(needs.least(), needs.most(depth))?;
         let watch = Stopwatch::start();
-        let mut opener = Opener::new(&self.headers).with_ahead(needs.ahead);
+        let mut opener = Opener::new(&self.headers).with_ahead(needs.ahead).with_images(needs.images);
         let mut observer = Observer::new(&mut opener, &shard.recipe, window)
             .map_err(|error| SceneError { scene: shard.tile.to_string(), error })?;
         let mut fold = Fold::new(&self.store, header, reserved.bytes().saturating_sub(needs.fixed));

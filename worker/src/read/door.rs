@@ -42,6 +42,11 @@ impl Door {
         Self { allow, ..Self::default() }
     }
 
+    /// With which credentials.
+    pub(super) const fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// The same, with credentials.
     #[must_use]
     pub fn with(self, access: Access) -> Self {

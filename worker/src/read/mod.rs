@@ -27,6 +27,7 @@ mod tiff;
 pub use counters::{Counters, Traffic};
 pub use door::{Admitted, Door};
 pub use earth_engine::EarthEngine;
+pub(crate) use earth_engine::{blocks_under, is_image};
 pub use error::ReadError;
 pub(crate) use gdal::cause;
 pub use gdal::{GdalOpener, RasterBand};

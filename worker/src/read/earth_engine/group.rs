@@ -29,6 +29,8 @@ struct Wanted {
 /// A request that is under way, and the bands of it.
 struct Asked {
     bands: Vec<String>,
+    /// Bytes of all their samples.
+    bytes: usize,
     call: Call<Result<Pixels, Error>>,
 }
 
@@ -43,9 +45,22 @@ pub(in crate::read) struct Group {
     under_way: HashMap<usize, Asked>,
     had: HashMap<(Place, Block), Got>,
     numbered: usize,
+    /// Bytes of samples that may be there or under way before they are needed.
+    room: usize,
 }
 
 impl Group {
+    /// Lets so many bytes of samples be there or under way before they are needed.
+    pub const fn set_room(&mut self, bytes: usize) {
+        self.room = bytes;
+    }
+
+    /// Bytes of samples that are there or under way.
+    fn held(&self) -> usize {
+        let under_way: usize = self.under_way.values().map(|asked| asked.bytes).sum();
+        under_way + self.had.values().map(|(samples, _)| samples.bytes()).sum::<usize>()
+    }
+
     /// Notes that a band wants these blocks.
     pub fn expect(&mut self, named: &Named, blocks: &[Block]) {
         let wanted = self.wanted.entry(named.place.asset.clone()).or_default();
@@ -80,7 +95,7 @@ impl Group {
         }
         if !self.asked.contains_key(&name) {
             self.expect(named, &[block]);
-            self.ask(client, named, layout)?;
+            self.ask(client, named, layout, block)?;
         }
         let Some(asked) = self.asked.get(&name).and_then(|number| self.under_way.remove(number)) else {
             let (what, why) = (named.place.to_string(), "it was not asked for".to_owned());
@@ -101,19 +116,26 @@ impl Group {
         Ok(self.had.remove(&name).ok_or_else(missing))
     }
 
-    /// Asks for all that is wanted of an image's bands that lie as this one does.
-    fn ask(&mut self, client: &Arc<Client>, named: &Named, layout: &Layout) -> Result<(), StoreError> {
+    /// Asks for a block of all bands that want it and lie as this one does, and for as many of the others as there is
+    /// room for. Where there is none, for this band alone.
+    fn ask(&mut self, client: &Arc<Client>, named: &Named, layout: &Layout, needed: Block) -> Result<(), StoreError> {
         let Some(wanted) = self.wanted.get_mut(&named.place.asset) else { return Ok(()) };
         let is_it = |wanted: &Wanted| wanted.grid == named.grid && wanted.bytes == named.bytes;
         let Some(at) = wanted.iter().position(is_it) else { return Ok(()) };
-        let Wanted { grid, bytes, blocks } = wanted.swap_remove(at);
-        for (block, bands) in blocks {
-            let (x, y, width, height) = layout.rect(block);
-            let window = Window { x, y, width, height };
-            let at_once = (LARGEST_REQUEST / (bytes * width * height)).max(1);
-            for bands in bands.chunks(at_once) {
-                self.begin(client, &named.place.asset, bands, &grid, block, window)?;
+        let mut blocks = wanted.swap_remove(at).blocks;
+        let room = self.room.saturating_sub(self.held());
+        let bytes = |block| {
+            let (.., width, height) = layout.rect(block);
+            named.bytes * width * height
+        };
+        for (block, bands) in turn(&mut blocks, (needed, &named.place.band), room, bytes) {
+            for bands in bands.chunks((LARGEST_REQUEST / bytes(block)).max(1)) {
+                self.begin(client, named, layout, bands, block)?;
             }
+        }
+        if !blocks.is_empty() {
+            let left = Wanted { grid: named.grid.clone(), bytes: named.bytes, blocks };
+            self.wanted.entry(named.place.asset.clone()).or_default().push(left);
         }
         Ok(())
     }
@@ -121,20 +143,22 @@ impl Group {
     fn begin(
         &mut self,
         client: &Arc<Client>,
-        asset: &str,
+        named: &Named,
+        layout: &Layout,
         bands: &[String],
-        grid: &Grid,
         block: Block,
-        window: Window,
     ) -> Result<(), StoreError> {
-        let (client, name, grid, wanted) = (Arc::clone(client), asset.to_owned(), grid.clone(), bands.to_vec());
+        let (x, y, width, height) = layout.rect(block);
+        let window = Window { x, y, width, height };
+        let Named { place: Place { asset, .. }, grid, bytes } = named.clone();
+        let (client, name, wanted) = (Arc::clone(client), asset.clone(), bands.to_vec());
         let call = remote::spawn(async move { client.pixels(&name, &wanted, &grid, window).await })?;
         self.numbered += 1;
         for band in bands {
-            let place = Place { asset: asset.to_owned(), band: band.clone() };
-            self.asked.insert((place, block), self.numbered);
+            self.asked.insert((Place { asset: asset.clone(), band: band.clone() }, block), self.numbered);
         }
-        self.under_way.insert(self.numbered, Asked { bands: bands.to_vec(), call });
+        let (bands, bytes) = (bands.to_vec(), bytes * width * height * bands.len());
+        self.under_way.insert(self.numbered, Asked { bands, bytes, call });
         Ok(())
     }
 
@@ -149,5 +173,61 @@ impl Group {
         self.asked.retain(|(asked, _), _| asked != place);
         let still: HashSet<usize> = self.asked.values().copied().collect();
         self.under_way.retain(|number, _| still.contains(number));
+    }
+}
+
+/// Takes out of what is wanted what is to be asked for now: the block that is needed, of all bands that want it, and
+/// those that follow, as far as there is room; without any, that block of the band alone that needs it.
+fn turn(
+    wanted: &mut BTreeMap<Block, Vec<String>>,
+    (needed, band): (Block, &String),
+    mut room: usize,
+    bytes: impl Fn(Block) -> usize,
+) -> Vec<(Block, Vec<String>)> {
+    let order: Vec<Block> = wanted.range(needed..).chain(wanted.range(..needed)).map(|(block, _)| *block).collect();
+    let mut asked = Vec::new();
+    for block in order {
+        let Some(bands) = wanted.get_mut(&block) else { continue };
+        let all = bytes(block) * bands.len();
+        if all > room && block != needed {
+            break;
+        }
+        if all > room {
+            bands.retain(|other| other != band);
+            asked.push((block, vec![band.clone()]));
+        } else {
+            asked.push((block, std::mem::take(bands)));
+        }
+        room = room.saturating_sub(all);
+    }
+    wanted.retain(|_, bands| !bands.is_empty());
+    asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_is_asked_for_as_there_is_room_for() {
+        let block = |x| Block { x, y: 0 };
+        let bands = |names: &str| names.chars().map(String::from).collect::<Vec<_>>();
+        let wanted: BTreeMap<Block, Vec<String>> = (0..4).map(|x| (block(x), bands("rgb"))).collect();
+        let turn = |room| {
+            let mut left = wanted.clone();
+            (turn(&mut left, (block(2), &"g".to_owned()), room, |_| 10), left)
+        };
+        let (all, left) = turn(120);
+        assert_eq!(
+            all.iter().map(|(block, bands)| (block.x, bands.len())).collect::<Vec<_>>(),
+            [(2, 3), (3, 3), (0, 3), (1, 3)]
+        );
+        assert!(left.is_empty());
+        let (some, left) = turn(75);
+        assert_eq!(some, [(block(2), bands("rgb")), (block(3), bands("rgb"))]);
+        assert_eq!(left, BTreeMap::from([(block(0), bands("rgb")), (block(1), bands("rgb"))]));
+        let (one, left) = turn(0);
+        assert_eq!(one, [(block(2), bands("g"))]);
+        assert_eq!((left.len(), &left[&block(2)]), (4, &bands("rb")));
     }
 }

@@ -7,17 +7,19 @@
 mod group;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use artifacts::remote;
+use artifacts::{Access, remote};
 use earth_engine::{Band, Budget, Client, Error, Image, Place, SampleType, Samples, at_once};
 use lru::LruCache;
+use mosaic::grid::{PixelGrid, TILE_SIZE_M};
 
-use super::ReadError;
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Raster, Row, Rows, Sample};
+use super::{Admitted, ReadError};
 pub(super) use group::Group;
 use group::Named;
 
@@ -28,34 +30,30 @@ const BLOCK_M: f64 = 10_240.0;
 /// The smallest and the largest side of a block, pixels.
 const SIDES: [usize; 2] = [256, 1024];
 
+/// A client, or why there is none.
+type Opened = Result<Arc<Client>, Error>;
+
 /// Earth Engine, for all threads of a process.
 pub struct EarthEngine {
-    budget: Arc<Budget>,
-    client: OnceLock<Result<Arc<Client>, Error>>,
+    access: Access,
+    /// By the profile that was named.
+    clients: Mutex<HashMap<Option<String>, Opened>>,
     images: Mutex<LruCache<String, Arc<Image>>>,
 }
 
-impl Default for EarthEngine {
-    fn default() -> Self {
-        Self::new(Arc::new(Budget::of(at_once())))
-    }
-}
-
 impl EarthEngine {
-    /// Earth Engine with the credentials that the environment names, within a budget of requests. Nothing is asked, nor a
-    /// credential looked at, until something is read.
+    /// Earth Engine with the credentials of profiles and of the environment, each within a budget of its own. Nothing is
+    /// asked, nor a credential looked at, until something is read.
     #[must_use]
-    pub fn new(budget: Arc<Budget>) -> Self {
-        Self { budget, client: OnceLock::new(), images: Mutex::new(LruCache::new(IMAGES)) }
+    pub fn new(access: Access) -> Self {
+        Self { access, clients: Mutex::default(), images: Mutex::new(LruCache::new(IMAGES)) }
     }
 
-    /// The client, opened once.
-    ///
-    /// # Errors
-    /// Where the credentials are no good.
-    pub fn client(&self) -> Result<Arc<Client>, Error> {
-        let open = || Client::of_environment(Arc::clone(&self.budget)).map(Arc::new);
-        self.client.get_or_init(open).clone()
+    /// The client that a profile lets in, or what the environment says; opened once.
+    fn client(&self, profile: Option<&str>) -> Opened {
+        let open = || Client::open(&self.access, profile, Arc::new(Budget::of(at_once()))).map(Arc::new);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.entry(profile.map(str::to_owned)).or_insert_with(open).clone()
     }
 
     fn image(&self, client: &Arc<Client>, href: &str, asset: &str) -> Result<Arc<Image>, ReadError> {
@@ -71,10 +69,11 @@ impl EarthEngine {
     }
 
     /// Opens a band. `group` is what the thread's rasters share.
-    pub(super) fn open(&self, href: &str, group: &Rc<RefCell<Group>>) -> Result<EarthEngineBand, ReadError> {
+    pub(super) fn open(&self, source: &Admitted, group: &Rc<RefCell<Group>>) -> Result<EarthEngineBand, ReadError> {
+        let href = source.href.as_str();
         let no_place = || ReadError::permanent(href, "it is no band of an image: write ee://projects/…/assets/…/BAND");
         let place = Place::parse(href).ok_or_else(no_place)?;
-        let client = self.client().map_err(|e| said(href, &e))?;
+        let client = self.client(source.profile.as_deref()).map_err(|e| said(href, &e))?;
         let image = self.image(&client, href, &place.asset)?;
         let has = || image.bands.iter().map(|band| band.id.as_str()).collect::<Vec<_>>().join(", ");
         let none = || ReadError::permanent(href, format!("the image has no such band: it has {}", has()));
@@ -83,6 +82,22 @@ impl EarthEngine {
         let layout = layout(href, band)?;
         Ok(EarthEngineBand { layout, named, client, group: Rc::clone(group), had: Vec::new() })
     }
+}
+
+/// Whether an href is of a band of an image.
+pub(crate) fn is_image(href: &str) -> bool {
+    href.starts_with("ee://")
+}
+
+/// How many blocks of a 10 m band a window of a tile may touch, and the pixels of one. With a rim it lies on no lattice.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(crate) fn blocks_under(window: &PixelGrid, has_rim: bool) -> (usize, usize) {
+    let is_off = has_rim || window.resolution % 10.0 != 0.0;
+    let across = |pixels: usize| {
+        let blocks = (pixels as f64 * window.resolution / BLOCK_M).ceil() as usize + if is_off { 2 } else { 0 };
+        blocks.min((TILE_SIZE_M / BLOCK_M).ceil() as usize)
+    };
+    (across(window.width) * across(window.height), side(10.0) * side(10.0))
 }
 
 /// Bytes of a sample, at least as many as are sent.
@@ -213,10 +228,20 @@ impl Drop for EarthEngineBand {
 
 #[cfg(test)]
 mod tests {
-    use super::side;
+    use super::*;
 
     #[test]
     fn a_block_is_the_ground_of_a_sub_tile() {
         assert_eq!([10.0, 20.0, 60.0, 120.0, 1.0].map(side), [1024, 512, 256, 256, 1024]);
+    }
+
+    #[test]
+    fn what_a_window_needs_is_counted_in_whole_blocks() {
+        let window = |resolution, width| PixelGrid { epsg: 32633, ulx: 0.0, uly: 0.0, resolution, width, height: 1024 };
+        let blocks = |window: &PixelGrid, has_rim| blocks_under(window, has_rim).0;
+        assert_eq!(blocks(&window(10.0, 1024), false), 1);
+        assert_eq!(blocks(&window(10.0, 740), true), 9);
+        assert_eq!(blocks(&window(60.0, 1024), false), 36);
+        assert_eq!(blocks(&window(120.0, 915), false), 121);
     }
 }

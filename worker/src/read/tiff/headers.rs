@@ -51,7 +51,7 @@ pub struct Headers {
     known: Mutex<LruCache<Name, Arc<Header>>>,
     heads: Heads,
     door: Door,
-    earth_engine: Arc<EarthEngine>,
+    earth_engine: EarthEngine,
 }
 
 impl Default for Headers {
@@ -65,11 +65,12 @@ impl Headers {
     #[must_use]
     pub fn behind(door: Door) -> Self {
         let (known, heads) = (Mutex::new(LruCache::new(FILES)), Heads::default());
-        Self { known, heads, door, earth_engine: Arc::default() }
+        let earth_engine = EarthEngine::new(door.access().clone());
+        Self { known, heads, door, earth_engine }
     }
 
     /// Earth Engine, for what lies there.
-    pub(super) fn earth_engine(&self) -> &EarthEngine {
+    pub(super) const fn earth_engine(&self) -> &EarthEngine {
         &self.earth_engine
     }
 

@@ -27,7 +27,7 @@ use rustix::fs::{Advice, fadvise};
 use web::Counts;
 
 use super::counters::Traffic;
-use super::earth_engine::Group;
+use super::earth_engine::{Group, is_image};
 use super::gdal::RasterBand;
 use super::layout::{Block, Decode, Fetch, Fetched, Layout, Open, Raster, Row, Rows};
 use super::remote::is_remote;
@@ -148,6 +148,13 @@ impl<'a> Opener<'a> {
         self
     }
 
+    /// The same, for which so many bytes of Earth Engine's images may be there or under way before they are needed.
+    #[must_use]
+    pub fn with_images(self, bytes: usize) -> Self {
+        self.group.borrow_mut().set_room(bytes);
+        self
+    }
+
     fn direct(&self, header: Arc<Header>, stored: Stored) -> Box<dyn Raster> {
         let workspace = Rc::clone(&self.workspace);
         let number = workspace.borrow_mut().number();
@@ -171,8 +178,8 @@ impl Open for Opener<'_> {
     fn open(&mut self, href: &str, band: Option<&str>) -> Result<Box<dyn Raster>, ReadError> {
         let door = self.headers.door();
         let source = door.admit(href)?;
-        if source.href.starts_with("ee://") {
-            return Ok(Box::new(self.headers.earth_engine().open(&source.href, &self.group)?));
+        if is_image(&source.href) {
+            return Ok(Box::new(self.headers.earth_engine().open(&source, &self.group)?));
         }
         if is_remote(&source.href) {
             return self.open_remote(&source, band);
