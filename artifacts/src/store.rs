@@ -164,13 +164,15 @@ impl ArtifactStore {
         }
     }
 
-    /// Keeps a JSON document.
+    /// Keeps a part of a plan, a JSON document, under the digest of its own bytes: its key. `what` says what it is.
     ///
     /// # Errors
     /// What the system or the store says.
-    pub fn write_document<T: Serialize>(&self, kind: Kind, key: &Key, document: &T) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(&self.called(kind, key), e.into()))?;
-        self.write_bytes(kind, key, &bytes)
+    pub fn keep_document<T: Serialize>(&self, what: &str, document: &T) -> Result<Key, StoreError> {
+        let bytes = serde_json::to_vec(document).map_err(|e| StoreError::io(what.as_ref(), e.into()))?;
+        let key = Key::of_bytes(what, &bytes);
+        self.write_bytes(Kind::Plan, &key, &bytes)?;
+        Ok(key)
     }
 
     /// Keeps bytes as they are.
@@ -184,13 +186,18 @@ impl ArtifactStore {
         }
     }
 
-    /// Reads a JSON document.
+    /// Reads a part of a plan.
     ///
     /// # Errors
-    /// `Missing` or `Corrupt`.
-    pub fn read_document<T: DeserializeOwned>(&self, kind: Kind, key: &Key) -> Result<T, StoreError> {
-        let corrupt = |e: serde_json::Error| StoreError::corrupt(&self.called(kind, key), e.to_string());
-        serde_json::from_slice(&self.read_bytes(kind, key)?).map_err(corrupt)
+    /// `Missing`; `Corrupt` where it is not as it was kept, or was kept as something else.
+    pub fn document<T: DeserializeOwned>(&self, what: &str, key: &Key) -> Result<T, StoreError> {
+        let bytes = self.read_bytes(Kind::Plan, key)?;
+        let corrupt = |why: String| StoreError::corrupt(&self.called(Kind::Plan, key), why);
+        // Its bytes are what the key was made of: it need not be written out again to be checked.
+        if Key::of_bytes(what, &bytes) != *key {
+            return Err(corrupt("it is not what its key says".to_owned()));
+        }
+        serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))
     }
 
     /// Reads bytes as they are.

@@ -36,6 +36,9 @@ pub enum AttachmentError {
         /// The name found there.
         key: String,
     },
+    /// One that was sent is not in the store any more.
+    #[error("`{0}`: what was sent along is not in the store any more: submit the request again")]
+    Gone(&'static str),
     /// The store does not take them.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -150,6 +153,9 @@ pub fn at_hand(request: &Request, store: &ArtifactStore) -> Result<AtHand, Attac
     let (mut request, mut files) = (request.clone(), Vec::new());
     for (field, path) in fields(&mut request) {
         if let Some(key) = attached(field, path)? {
+            if !store.has(Kind::Attachment, &key)? {
+                return Err(AttachmentError::Gone(field));
+            }
             let file = store.file_at_hand(Kind::Attachment, &key)?;
             *path = file.path().display().to_string();
             files.push(file);

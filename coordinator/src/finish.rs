@@ -80,7 +80,8 @@ fn place(planned: &Planned, kind: TaskKind) -> (Option<String>, Option<Window>) 
 /// Publishes what a job has made, as the version of this number: where the mosaic is, and its report.
 ///
 /// # Errors
-/// Where the output cannot be written; `Lost` where artifacts have gone, or are not as they were made.
+/// Where the output cannot be written; `Lost` where artifacts have gone, or are not as they were made, and `PlanLost` where
+/// that is so of what planning has told.
 pub fn publish(
     job: &Job,
     run: &Run,
@@ -88,7 +89,8 @@ pub fn publish(
     output: &Folder,
     number: u64,
 ) -> Result<(String, Report), PublishError> {
-    let (outputs, snapshot) = (&job.planned.plan().outputs, job.snapshot(store)?);
+    let plan_lost = |error: StoreError| if error.is_lost() { PublishError::PlanLost(error) } else { error.into() };
+    let (outputs, snapshot) = (&job.planned.plan().outputs, job.snapshot(store).map_err(plan_lost)?);
     let tiles = made_tiles(store, &run.tiles)?;
     let report = report(snapshot.report, &snapshot.scenes, run, &tiles);
     let quicklook = run.quicklook.as_ref().map(|key| (TaskKind::Quicklook, picture(store, key)));

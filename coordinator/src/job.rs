@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::{ArtifactStore, Kind, StoreError, at_once};
 use mosaic::ids::Key;
-use mosaic::plan::{Plan, Planned, TaskId, TaskKind, TileShard};
+use mosaic::plan::{Plan, Planned, TaskId, TaskKind, TileShard, parts};
 use mosaic::projection::Projection;
 use mosaic::request::Request;
 use mosaic::survey::Survey;
@@ -18,7 +18,6 @@ use proto::work::{Outcome, TaskSpec, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::SubmitError;
-use crate::kept::{self, keep};
 use crate::prepare::{Linked, projection};
 use crate::publish::SceneProvenance;
 use crate::publish::report::Report as Told;
@@ -71,6 +70,7 @@ pub struct Snapshot {
 }
 
 const PLAN: &str = "clearmosaic plan";
+const SNAPSHOT: &str = "clearmosaic snapshot";
 
 impl Job {
     /// Plans what was linked, and stores the plan; and which of its artifacts are there.
@@ -79,8 +79,8 @@ impl Job {
     /// Where it cannot be planned, or the store cannot be written.
     pub fn plan(linked: Linked, store: &ArtifactStore) -> Result<(Self, Saved), SubmitError> {
         let made = Mutex::new(Saved::default());
-        let prepared = linked.plan(|index, key, shard| {
-            store.write_document(Kind::Plan, key, shard)?;
+        let prepared = linked.plan(|index, _, shard| {
+            store.keep_document(parts::SHARD, shard)?;
             if let Some(bits) = made_of(shard, store) {
                 made.lock().unwrap_or_else(PoisonError::into_inner).places.insert(index, bits);
             }
@@ -90,14 +90,14 @@ impl Job {
             report: Told::of_linkage(&prepared.request.name, &prepared.linkage),
             scenes: prepared.linkage.scenes.iter().map(SceneProvenance::from).collect(),
         };
-        let snapshot = keep(store, "clearmosaic snapshot", &snapshot)?;
+        let snapshot = store.keep_document(SNAPSHOT, &snapshot)?;
         let planned = Planned::new(prepared.plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
-        let outputs = keep(store, "clearmosaic plan outputs", &planned.plan().outputs)?;
-        let tile = |output: &usize| keep(store, "clearmosaic plan output", &planned.output(*output));
+        let outputs = store.keep_document(parts::OUTPUTS, &planned.plan().outputs)?;
+        let tile = |output: &usize| store.keep_document(parts::OUTPUT, &planned.output(*output));
         let numbers: Vec<usize> = (0..planned.plan().outputs.tiles.len()).collect();
         let tiles = many(store, &numbers, tile).into_iter().collect::<Result<_, _>>()?;
         let documents = Documents { snapshot, outputs, tiles };
-        let key = keep(store, PLAN, &Stored { plan: planned.plan(), documents: &documents })?;
+        let key = store.keep_document(PLAN, &Stored { plan: planned.plan(), documents: &documents })?;
         let (request, projection) = (prepared.request, prepared.projection);
         let job = Self { request, planned, projection, key, documents };
         let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +110,7 @@ impl Job {
     /// # Errors
     /// Where it is not there, or not as it was stored.
     pub fn load(request: Request, key: &Key, store: &ArtifactStore, survey: &dyn Survey) -> Result<Self, SubmitError> {
-        let Found { plan, documents } = kept::read(store, PLAN, key)?;
+        let Found { plan, documents } = store.document(PLAN, key)?;
         let projection = projection(&request, &plan.outputs.aoi, survey)?.map(|(projection, _)| projection);
         let planned = Planned::new(plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
         Ok(Self { request, planned, projection, key: key.clone(), documents })
@@ -121,7 +121,7 @@ impl Job {
     /// # Errors
     /// Where that is not in the store any more.
     pub fn snapshot(&self, store: &ArtifactStore) -> Result<Snapshot, StoreError> {
-        store.read_document(Kind::Plan, &self.documents.snapshot)
+        store.document(SNAPSHOT, &self.documents.snapshot)
     }
 
     /// Notes which rasters are in the store, and whole.
@@ -172,14 +172,43 @@ impl Job {
             }
             TaskKind::Composite { shard, subtile } => Work::Composite { shard: tile(shard).shard.clone(), subtile },
             TaskKind::Mosaic { output } => {
-                let (outputs, missing) = (self.documents.tiles[output].clone(), self.planned.missing(output, failed));
-                Work::Mosaic { outputs, output: 0, missing }
+                let missing = self.planned.missing(output, failed);
+                let missing = (!missing.is_empty()).then(|| Key::of(parts::MISSING, &missing));
+                Work::Mosaic { outputs: self.documents.tiles[output].clone(), output: 0, missing }
             }
             TaskKind::Quicklook => {
-                Work::Quicklook { outputs: self.documents.outputs.clone(), tiles: self.planned.mosaics(failed) }
+                let tiles = Key::of(parts::PICTURED, &self.planned.mosaics(failed));
+                Work::Quicklook { outputs: self.documents.outputs.clone(), tiles }
             }
         };
         Some((self.planned.id(kind), TaskSpec { key: self.planned.key(kind, failed), work }))
+    }
+
+    /// Keeps what a task reads and what is not known before it is handed out: which inputs an output tile lacks, which
+    /// tiles the picture shows.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn keep_inputs(&self, task: u32, failed: &[u32], store: &ArtifactStore) -> Result<(), StoreError> {
+        match self.planned.layout().kind(task) {
+            Some(TaskKind::Quicklook) => store.keep_document(parts::PICTURED, &self.planned.mosaics(failed)).map(drop),
+            Some(TaskKind::Mosaic { output }) => match &self.planned.missing(output, failed)[..] {
+                [] => Ok(()),
+                missing => store.keep_document(parts::MISSING, &missing).map(drop),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether one of these is a part of the plan that a task reads, where these composites could not be made.
+    fn is_of_plan(&self, task: u32, keys: &[Key], failed: &[u32]) -> bool {
+        let read = match self.spec(task, failed).map(|(_, spec)| spec.work) {
+            Some(Work::Partial { shard, .. } | Work::Composite { shard, .. }) => vec![shard],
+            Some(Work::Mosaic { outputs, missing, .. }) => [outputs].into_iter().chain(missing).collect(),
+            Some(Work::Quicklook { outputs, tiles }) => vec![outputs, tiles],
+            None => vec![],
+        };
+        read.iter().any(|part| keys.contains(part))
     }
 
     /// A worker's report in terms of the table, where these composites could not be made.
@@ -189,6 +218,7 @@ impl Job {
             Outcome::Done(cost) => Report::Done(cost),
             Outcome::Failed(failure) => Report::Failed(failure),
             Outcome::HandedBack => Report::HandedBack,
+            Outcome::InputsLost(keys) if self.is_of_plan(task, &keys, failed) => Report::PlanLost,
             Outcome::InputsLost(keys) => {
                 let layout = self.planned.layout();
                 let key = |input| layout.kind(input).map(|kind| self.planned.key(kind, failed));
@@ -235,4 +265,62 @@ fn is_whole(store: &ArtifactStore, kind: Kind, key: &Key) -> bool {
         }
     }
     verified.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mosaic::aoi::Aoi;
+    use mosaic::grid::tile_grid;
+    use mosaic::plan::{OutputTile, Outputs, Recipe};
+    use mosaic::request::{ScoreBand, parse};
+    use prost::Message;
+    use proto::wire;
+
+    /// A job that makes so many output tiles, of nothing.
+    fn job(tiles: usize) -> Job {
+        let text = "{version: 1, name: many, aoi: {tiles: [33TWL]}, period: {start: 2023-08-01, end: 2023-09-01}, \
+                    bands: [B04], scenes: {items: items.json}, scores: {template: '{system_index}.tif'}, output: out}";
+        let request = parse(text).unwrap();
+        let grid = tile_grid("33TWL".parse().unwrap(), 120.0).unwrap();
+        let tile = |n: usize| OutputTile { id: format!("x{n}y0"), native: None, grid, owners: vec![], inputs: vec![] };
+        let outputs = Outputs {
+            crs: request.grid.crs,
+            operation: None,
+            resampling: request.grid.resampling,
+            dtype: request.median.dtype,
+            bands: request.bands.clone(),
+            working_resolution: 120.0,
+            aoi: Aoi::from_tiles(&["33TWL".parse().unwrap()]).unwrap(),
+            tiles: (0..tiles).map(tile).collect(),
+        };
+        let recipe = Recipe {
+            bands: request.bands.clone(),
+            threshold: 0.6,
+            score_band: ScoreBand::CsCdf,
+            dtype: request.median.dtype,
+            min_observations: 1,
+            edge_erosion: 0,
+        };
+        let key = Key::of("test", &tiles);
+        let (name, slices, reads) = (request.name.clone(), vec![request.period], vec![vec![]; tiles]);
+        let plan = Plan { name, request: key.clone(), slices, sliced: false, recipe, tiles: vec![], outputs, reads };
+        let planned = Planned::new(plan).unwrap();
+        let documents = Documents { snapshot: key.clone(), outputs: key.clone(), tiles: vec![key.clone(); tiles] };
+        Job { request, planned, projection: None, key, documents }
+    }
+
+    #[test]
+    fn no_message_grows_with_the_tiles_that_a_picture_shows() {
+        let (job, dir) = (job(130_000), tempfile::tempdir().unwrap());
+        let store = ArtifactStore::directory(dir.path()).unwrap();
+        let task = job.planned.layout().len() - 1;
+        job.keep_inputs(task, &[], &store).unwrap();
+        let (_, spec) = job.spec(task, &[]).unwrap();
+        let Work::Quicklook { tiles, .. } = &spec.work else { panic!("{spec:?}") };
+        let keys: Vec<Key> = store.document(parts::PICTURED, tiles).unwrap();
+        assert_eq!((keys.len(), &keys[7]), (130_000, &job.artifact(TaskKind::Mosaic { output: 7 }, &[]).1));
+        assert!(store.read_bytes(Kind::Plan, tiles).unwrap().len() > proto::limits::MESSAGE);
+        assert!(wire::TaskSpec::from(spec).encoded_len() < 200);
+    }
 }

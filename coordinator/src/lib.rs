@@ -12,7 +12,6 @@ pub mod catalogue;
 pub mod driver;
 mod finish;
 pub mod job;
-mod kept;
 pub mod metrics;
 pub mod prepare;
 pub mod publish;

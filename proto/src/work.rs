@@ -66,15 +66,15 @@ pub enum Work {
         outputs: Key,
         /// Index of the output tile.
         output: usize,
-        /// Indices of inputs that could not be made.
-        missing: Vec<usize>,
+        /// The list of the indices of inputs that could not be made, where there are any.
+        missing: Option<Key>,
     },
     /// The picture of the whole.
     Quicklook {
         /// The plan's outputs.
         outputs: Key,
-        /// Keys of the output tiles.
-        tiles: Vec<Key>,
+        /// The list of the output tiles' keys: there may be more than a message has room for.
+        tiles: Key,
     },
 }
 
@@ -235,12 +235,11 @@ impl From<TaskSpec> for wire::TaskSpec {
             Work::Mosaic { outputs, output, missing } => W::Mosaic(wire::MosaicWork {
                 outputs_key: outputs.to_string(),
                 output: index(output),
-                missing_inputs: missing.into_iter().map(index).collect(),
+                missing_key: missing.map(|key| key.to_string()).unwrap_or_default(),
             }),
-            Work::Quicklook { outputs, tiles } => W::Quicklook(wire::QuicklookWork {
-                outputs_key: outputs.to_string(),
-                tile_keys: tiles.iter().map(ToString::to_string).collect(),
-            }),
+            Work::Quicklook { outputs, tiles } => {
+                W::Quicklook(wire::QuicklookWork { outputs_key: outputs.to_string(), tiles_key: tiles.to_string() })
+            }
         };
         Self { key: spec.key.to_string(), work: Some(work) }
     }
@@ -263,12 +262,9 @@ impl TryFrom<wire::TaskSpec> for TaskSpec {
             W::Mosaic(m) => Work::Mosaic {
                 outputs: key(&m.outputs_key)?,
                 output: place(m.output),
-                missing: m.missing_inputs.into_iter().map(place).collect(),
+                missing: (!m.missing_key.is_empty()).then(|| key(&m.missing_key)).transpose()?,
             },
-            W::Quicklook(q) => Work::Quicklook {
-                outputs: key(&q.outputs_key)?,
-                tiles: q.tile_keys.iter().map(|k| key(k)).collect::<Result<_, _>>()?,
-            },
+            W::Quicklook(q) => Work::Quicklook { outputs: key(&q.outputs_key)?, tiles: key(&q.tiles_key)? },
         };
         Ok(Self { key: key(&spec.key)?, work })
     }

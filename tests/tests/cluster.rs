@@ -140,6 +140,45 @@ fn a_coordinator_that_is_killed_starts_again() {
     assert!(reused >= kept, "{reused} of {kept} artifacts are used again: {told}");
 }
 
+/// Planning tells publication what became of the scenes: where that is lost it is planned again, if that can be done.
+#[test]
+fn what_planning_has_made_is_made_again_or_missed_in_one_line() {
+    let (world, request) = world();
+    let coordinator = Coordinator::start(&world.path("store"));
+    let submit = || coordinator.ask(&["submit", &request.to_string_lossy()]).stdout.trim_end().to_owned();
+    let lose_snapshot = || {
+        let documents = artifacts(&world.path("store"), &["plan"]).into_keys();
+        let is_snapshot = |path: &PathBuf| tests::json(path).get("report").is_some();
+        let snapshots: Vec<PathBuf> = documents.filter(is_snapshot).collect();
+        assert_eq!(snapshots.len(), 1);
+        fs::remove_file(&snapshots[0]).unwrap();
+    };
+    let job = submit();
+    lose_snapshot();
+    let worker = coordinator.worker(&["--slots", "2"]);
+    let report = coordinator.ask(&["watch", &job, "--json"]).complete();
+    same_as_whole("planned again to be published", &world);
+    drop(worker);
+
+    // What was sent along is gone too: nobody but the submitter has it.
+    fs::remove_dir_all(world.path("store/quicklook")).unwrap();
+    assert_eq!(submit(), job);
+    lose_snapshot();
+    fs::remove_dir_all(world.path("store/attachment")).unwrap();
+    let _worker = coordinator.worker(&["--slots", "2"]);
+    let failed = coordinator.ask(&["watch", &job]);
+    let retried = coordinator.ask(&["retry", &job]);
+    for told in [failed, retried] {
+        let why = told.stderr.lines().last().unwrap();
+        let is_told = why.contains("`scenes.items`: what was sent along") && why.ends_with("submit the request again");
+        assert!(told.code == Some(2) && is_told, "{}", told.stderr);
+    }
+    assert_eq!(submit(), job);
+    let again = coordinator.ask(&["watch", &job, "--json"]).complete();
+    assert_eq!(again["scenes"], report["scenes"]);
+    same_as_whole("submitted again", &world);
+}
+
 #[test]
 fn told_to_stop_they_hand_back_and_end_well() {
     let (world, request) = world();

@@ -1,6 +1,7 @@
 //! Several coordinators and a real etcd: whoever is killed, stopped or started again, the mosaic is that of `run`.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -95,6 +96,35 @@ fn all_coordinators_are_killed_and_nothing_is_forgotten() {
     let told = status(&third);
     assert_eq!((&told["state"], &told["published"]), (&json!("complete"), &json!(scene.world.mosaic("out"))));
     assert_eq!(third.ask(&["watch", job.trim_end(), "--json"]).complete(), report, "its report too");
+}
+
+/// All but the request can be made again from what etcd knows.
+#[test]
+fn a_store_that_loses_everything_while_leaders_are_killed_spoils_nothing() {
+    let Some(scene) = Scene::new() else { return };
+    let mut first = scene.coordinator();
+    let job = first.ask(&["submit", &scene.request()]).stdout;
+    let documents = || artifacts(&scene.world.path("store"), &["plan"]);
+    let is_request = |path: &PathBuf| tests::json(path).get("period").is_some();
+    let lose_all = || {
+        let lost: Vec<PathBuf> = documents().into_keys().filter(|path| !is_request(path)).collect();
+        assert_eq!(lost.len() + 1, documents().len());
+        let made = artifacts(&scene.world.path("store"), &MADE).into_keys();
+        made.chain(lost)
+            .for_each(|path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap());
+    };
+    let second = scene.coordinator();
+    // They have the parts of the plan in memory that they have read: another one has not.
+    let _worker = worker(&first, &second);
+    scene.wait_for_artifacts(5);
+    lose_all();
+    let _other = worker(&second, &first);
+    first.process.kill();
+    scene.wait_for_artifacts(5);
+    lose_all();
+    let report = second.ask(&["watch", job.trim_end(), "--json"]).complete();
+    assert_eq!(report["tasks"]["failed"], 0);
+    scene.same_as_whole("lost twice");
 }
 
 #[test]

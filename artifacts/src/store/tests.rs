@@ -250,3 +250,15 @@ fn what_is_spoilt_gives_way_to_what_is_made_again() {
     keep();
     store.verify(Kind::Mosaic, &key).unwrap();
 }
+
+#[test]
+fn a_document_is_read_as_what_it_was_kept_and_what_was_changed_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = ArtifactStore::directory(dir.path()).unwrap();
+    let document = vec!["a".to_owned(), "é\n".to_owned()];
+    let key = store.keep_document("test", &document).unwrap();
+    assert_eq!(store.document::<Vec<String>>("test", &key).unwrap(), document);
+    assert!(store.document::<Vec<String>>("other", &key).is_err(), "it was kept as something else");
+    fs::write(store.called(Kind::Plan, &key), r#"["b"]"#).unwrap();
+    assert!(matches!(store.document::<Vec<String>>("test", &key), Err(StoreError::Corrupt { .. })));
+}

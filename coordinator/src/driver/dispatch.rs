@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use artifacts::StoreError;
 use mosaic::plan::TaskKind;
 use proto::work::{Lease, LeaseRef, Outcome};
 use tokio::sync::oneshot;
 
-use super::{Driver, Inner, NotLeader};
+use super::{Driver, Inner, NotLeader, PAUSE};
 use crate::job::Job;
 use crate::metrics::Ending;
 use crate::table::{Grant, Report, Unknown};
@@ -29,36 +30,58 @@ impl Driver {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             let woken = self.ready.notified();
-            let leases = self.grant(worker, slots);
-            if !leases.is_empty() || tokio::time::timeout_at(deadline, woken).await.is_err() {
-                return leases;
+            let granted = self.grant(worker, slots);
+            if !granted.is_empty() {
+                return self.leases(worker, granted).await;
+            }
+            if tokio::time::timeout_at(deadline, woken).await.is_err() {
+                return Vec::new();
             }
         }
     }
 
-    /// What a task is called, and its key, are worked out after the lock is given back.
-    fn grant(&self, worker: &str, slots: usize) -> Vec<Lease> {
-        let (since, now) = (Instant::now(), self.now());
-        let granted: Vec<Granted> = {
-            let mut inner = self.lock();
-            if now < inner.grants_from {
-                return Vec::new();
+    fn grant(&self, worker: &str, slots: usize) -> Vec<Granted> {
+        let now = self.now();
+        let mut inner = self.lock();
+        if now < inner.grants_from {
+            return Vec::new();
+        }
+        let grants = inner.table.lease(worker, slots, now);
+        if !grants.is_empty() && inner.table.has_work(now) {
+            self.ready.notify_one();
+        }
+        grants.into_iter().filter_map(|grant| Granted::of(&inner, grant)).collect()
+    }
+
+    /// What a worker is told: a task's name and key are worked out without the lock. Where what the task must read cannot
+    /// be stored, it is had again later.
+    async fn leases(&self, worker: &str, granted: Vec<Granted>) -> Vec<Lease> {
+        let (since, mut leases) = (Instant::now(), Vec::with_capacity(granted.len()));
+        for granted in granted {
+            if let Err(error) = self.keep_inputs(&granted).await {
+                tracing::warn!(%error, job = granted.grant.job, "a task cannot be handed out yet");
+                tokio::time::sleep(PAUSE).await;
+                // It may not be its any more.
+                let _ = self.take(worker, &granted.grant, Report::HandedBack);
+                continue;
             }
-            let grants = inner.table.lease(worker, slots, now);
-            if !grants.is_empty() && inner.table.has_work(now) {
-                self.ready.notify_one();
-            }
-            grants.into_iter().filter_map(|grant| Granted::of(&inner, grant)).collect()
-        };
-        let lease = |Granted { grant, job, failed, contexts }: Granted| {
-            let (task, spec) = job.spec(grant.task, &failed)?;
-            let traceparent = contexts.map(|contexts| contexts.of_task(&task));
-            let lease = LeaseRef { job: grant.job, task, epoch: grant.epoch };
-            Some(Lease { grant: lease, ttl: self.components.settings.lease, spec, traceparent })
-        };
-        let leases: Vec<Lease> = granted.into_iter().filter_map(lease).collect();
+            leases.extend(granted.lease(self.components.settings.lease));
+        }
         self.metrics.granted(leases.len(), since.elapsed());
         leases
+    }
+
+    /// What has failed is known only now, and it may be much: it is kept in the store.
+    async fn keep_inputs(&self, Granted { grant, job, failed, .. }: &Granted) -> Result<(), StoreError> {
+        let is_picture = job.planned.layout().kind(grant.task) == Some(TaskKind::Quicklook);
+        if failed.is_empty() && !is_picture {
+            return Ok(());
+        }
+        let (task, store) = (grant.task, self.components.store.clone());
+        let (job, failed) = (Arc::clone(job), failed.clone());
+        let kept = tokio::task::spawn_blocking(move || job.keep_inputs(task, &failed, &store)).await;
+        let panicked = |panic| StoreError::Io { what: "a task".to_owned(), source: std::io::Error::other(panic) };
+        kept.unwrap_or_else(|panic| Err(panicked(panic)))
     }
 
     /// Renews leases; returns those that are void.
@@ -111,7 +134,7 @@ impl Driver {
     }
 
     async fn report_one(
-        &self,
+        self: &Arc<Self>,
         worker: &str,
         lease: &LeaseRef,
         outcome: Outcome,
@@ -125,10 +148,19 @@ impl Driver {
         };
         let taken = match known {
             None => Err(Unknown),
-            Some(((job, grant), failed)) => match self.take(worker, &grant, job.report(grant.task, outcome, &failed)) {
-                Err(Unknown) if ending == Ending::Done => self.find(job, &grant).await,
-                taken => taken,
-            },
+            Some(((job, grant), failed)) => {
+                let report = job.report(grant.task, outcome, &failed);
+                let is_plan_lost = report == Report::PlanLost;
+                match self.take(worker, &grant, report) {
+                    Err(Unknown) if ending == Ending::Done => self.find(job, &grant).await,
+                    taken => {
+                        if is_plan_lost && taken.is_ok() {
+                            self.mend(&grant.job, &job);
+                        }
+                        taken
+                    }
+                }
+            }
         };
         self.metrics.reported(if taken.is_ok() { ending } else { Ending::Stale });
         taken
@@ -186,5 +218,12 @@ impl Granted {
             _ => Vec::new(),
         };
         Some(Self { grant, job, failed, contexts })
+    }
+
+    fn lease(self, ttl: Duration) -> Option<Lease> {
+        let (task, spec) = self.job.spec(self.grant.task, &self.failed)?;
+        let traceparent = self.contexts.map(|contexts| contexts.of_task(&task));
+        let grant = LeaseRef { job: self.grant.job, task, epoch: self.grant.epoch };
+        Some(Lease { grant, ttl, spec, traceparent })
     }
 }

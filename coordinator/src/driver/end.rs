@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::publish::Outcome;
-use super::{Driver, Inner, PAUSE, Running};
+use super::{Driver, Inner, PAUSE};
 use crate::job::Job;
 use crate::state::{self, StateError};
 use crate::table::Ended;
@@ -35,6 +35,7 @@ impl Driver {
                 match self.publish(&id).instrument(span).await {
                     Some(Outcome::Ended(state)) => state,
                     Some(Outcome::Lost(job, tasks)) => return self.go_on(&id, &job, &tasks),
+                    Some(Outcome::PlanLost(job)) => return self.mend(&id, &job),
                     None => return,
                 }
             }
@@ -69,9 +70,7 @@ impl Driver {
     fn go_on(&self, id: &str, job: &Arc<Job>, lost: &[u32]) {
         {
             let mut inner = self.lock();
-            // Another may have led meanwhile, and this one again.
-            let is_its = |running: &&mut Running| running.job.as_ref().is_some_and(|its| Arc::ptr_eq(its, job));
-            let Some(running) = inner.jobs.get_mut(id).filter(is_its) else { return };
+            let Some(running) = inner.running(id, job) else { return };
             running.is_ending = false;
             inner.table.lost(id, lost);
         }

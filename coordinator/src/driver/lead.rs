@@ -107,9 +107,14 @@ impl Driver {
         };
         let loaded = tokio::task::spawn_blocking(load).await;
         let job = loaded.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
-        let saved = self.components.state.noted(&notes::run(&record.job, &job.key)).await?;
-        let table = self.table(&job, &saved);
+        let table = self.noted(&record.job, &job).await?;
         Ok((job, table))
+    }
+
+    /// The tasks of a job's plan as they were noted down.
+    async fn noted(&self, id: &str, job: &Job) -> Result<JobTable, SubmitError> {
+        let saved = self.components.state.noted(&notes::run(id, &job.key)).await?;
+        Ok(self.table(job, &saved))
     }
 
     async fn plan_anew(
@@ -118,6 +123,11 @@ impl Driver {
         request: Request,
     ) -> Result<(Record, Job, JobTable), SubmitError> {
         let (job, table) = self.planned(&record, request, false).await?;
+        if record.plan.as_ref() == Some(&job.key) {
+            // What was noted down of it still holds.
+            let table = self.noted(&record.job, &job).await?;
+            return Ok((record, job, table));
+        }
         record.plan = Some(job.key.clone());
         self.components.state.forget(&record.job).await?;
         self.components.state.put(&record).await?;

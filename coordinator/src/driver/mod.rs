@@ -7,13 +7,15 @@
 //! submit ─► plan ─► table ◄─► dispatch (lease, renew, report) ◄─► workers
 //!                     │
 //! lead (loads, or     ├─► note (notes down how far jobs are, then acknowledges)
-//!   forgets it all)    └─► end (tells, publishes, notes down how they ended)
+//!   forgets it all)    ├─► mend (makes a plan again that is lost)
+//!                      └─► end (tells, publishes, notes down how they ended)
 //! ```
 
 mod dispatch;
 mod end;
 mod error;
 mod lead;
+mod mend;
 mod note;
 mod publish;
 mod request;
@@ -72,6 +74,9 @@ struct Running {
     ended: Option<Instant>,
     /// Whether its end is being dealt with.
     is_ending: bool,
+    /// Whether its plan is being made again, and how often that was lost.
+    is_mending: bool,
+    plan_losses: u32,
     progress: watch::Sender<JobProgress>,
 }
 
@@ -86,8 +91,8 @@ impl Running {
         let priority = record.priority;
         let progress = JobProgress { job: job_id, name, state, priority, tasks: vec![], bytes_read: 0 };
         let progress = watch::Sender::new(progress);
-        let (contexts, ended) = (None, is_ending.then(Instant::now));
-        Self { record, job, started: Instant::now(), contexts, ended, is_ending, progress }
+        let (contexts, ended, started) = (None, is_ending.then(Instant::now), Instant::now());
+        Self { record, job, started, contexts, ended, is_ending, is_mending: false, plan_losses: 0, progress }
     }
 
     /// The same, its tasks recorded in its trace, or about `most` of them.
@@ -119,6 +124,14 @@ struct Inner {
     is_leading: bool,
     /// Nothing is granted before: workers tell first what they are at.
     grants_from: Duration,
+}
+
+impl Inner {
+    /// A job that runs with this plan: another may have led meanwhile, and this one again.
+    fn running(&mut self, id: &str, job: &Arc<Job>) -> Option<&mut Running> {
+        let is_its = |running: &&mut Running| running.job.as_ref().is_some_and(|its| Arc::ptr_eq(its, job));
+        self.jobs.get_mut(id).filter(is_its)
+    }
 }
 
 /// How often leases and back-offs are looked at.

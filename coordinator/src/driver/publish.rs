@@ -25,6 +25,8 @@ pub(super) enum Outcome {
     Ended(JobState),
     /// What these tasks of this job had made was lost.
     Lost(Arc<Job>, Vec<u32>),
+    /// What its planning had made was lost.
+    PlanLost(Arc<Job>),
 }
 
 impl Driver {
@@ -43,6 +45,10 @@ impl Driver {
                     Ok(tasks) => return Some(Outcome::Lost(job, tasks)),
                     Err(error) => error,
                 },
+                Err(PublishError::PlanLost(error)) => {
+                    tracing::warn!(%error, job = id, "it cannot be published before it is planned again");
+                    return Some(Outcome::PlanLost(job));
+                }
                 Err(error) => error,
             };
             if !error.is_away() {

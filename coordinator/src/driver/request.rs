@@ -7,7 +7,6 @@ use mosaic::ids::Key;
 use mosaic::request::Request;
 
 use super::{Driver, NoJob, ReadError, Running, SubmitError};
-use crate::kept;
 use crate::publish::version;
 use crate::state::{self, Asked, Record};
 
@@ -21,11 +20,11 @@ pub(super) fn key_of(request: &Request) -> Key {
 
 /// Keeps a request that bears no rights: its key.
 pub(super) fn keep(request: &Request, store: &ArtifactStore) -> Result<Key, StoreError> {
-    kept::keep(store, REQUEST, request)
+    store.keep_document(REQUEST, request)
 }
 
 fn read(key: &Key, store: &ArtifactStore) -> Result<Request, SubmitError> {
-    kept::read(store, REQUEST, key).map_err(|error| match error {
+    store.document(REQUEST, key).map_err(|error| match error {
         StoreError::Away { .. } => error.into(),
         error => SubmitError::Forgotten(error),
     })

@@ -79,9 +79,6 @@ impl Driver {
         let (job, table) = self.planned(&record, request, true).await.inspect_err(refused)?;
         tracing::info!(job = id, tasks = table.progress().total().total, "a mosaic begins");
         record.plan = Some(job.key.clone());
-        let store = self.components.store.clone();
-        let kept = tokio::task::spawn_blocking(move || request::keep(&bare, &store)).await;
-        kept.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
         // Acknowledged is only what would survive this coordinator.
         self.components.state.forget(&id).await?;
         self.components.state.put(&record).await?;
@@ -120,7 +117,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Plans a job's request, as a part of its trace. Of a new one it is checked first that its output can be written.
+    /// Plans a job's request, and keeps it, as a part of its trace. Of a new one it is checked first that its output can be written.
     pub(super) async fn planned(
         self: &Arc<Self>,
         record: &Record,
@@ -157,6 +154,7 @@ impl Driver {
             let why = "no pixel of the mosaic has its centre in the area: look at `aoi` and `grid.resolution`";
             return Err(SubmitError::Nothing(why.to_owned()));
         }
+        request::keep(&job.request.unsigned(), store)?;
         let mut table = self.table(&job, &made);
         // What is there is news to whoever leads next.
         table.put_back(Changes { places: made.places.into_keys().collect(), ..Changes::default() });

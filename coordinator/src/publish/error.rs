@@ -33,6 +33,9 @@ pub enum PublishError {
     /// Artifacts of these tasks have gone, or are not as they were made: make them again.
     #[error("{} artifacts must be made again", .0.len())]
     Lost(Vec<TaskKind>),
+    /// What became of the scenes is not in the store any more: plan again.
+    #[error("a part of the plan is lost: {0}")]
+    PlanLost(StoreError),
     /// The store of artifacts does not do what it is asked.
     #[error(transparent)]
     Artifact(#[from] StoreError),
@@ -75,7 +78,7 @@ impl PublishError {
     /// Whether the fault is not the output's.
     #[must_use]
     pub const fn is_internal(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Artifact(_) | Self::Projection(_) | Self::Internal(_))
+        matches!(self, Self::Lost(_) | Self::PlanLost(_) | Self::Artifact(_) | Self::Projection(_) | Self::Internal(_))
     }
 
     /// Sorts a system error by what is done about it.

@@ -29,6 +29,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use proto::work::Failure;
+
 pub use job::{Changes, Ended, Expired, JobTable, Progress, Report, Saved, SetAside, Unknown};
 pub use state::{Setbacks, Settings, State, Tally};
 
@@ -55,7 +57,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Adds a job, or replaces one that has ended.
+    /// Adds a job, or replaces one that has ended, or that was planned anew.
     pub fn insert(&mut self, id: String, mut job: JobTable) {
         if let Some(before) = self.jobs.get(&id) {
             job.go_on_from(before);
@@ -179,6 +181,20 @@ impl Table {
     /// What tasks of a job that has settled had made is lost: it is made again, and the job goes on: whether it does.
     pub fn lost(&mut self, job: &str, tasks: &[u32]) -> bool {
         self.jobs.get_mut(job).is_some_and(|job| job.lost(tasks))
+    }
+
+    /// The plan of a job is whole again, of which a part was lost.
+    pub fn resume(&mut self, job: &str) {
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.resume();
+        }
+    }
+
+    /// Ends a job of which nothing can be made any more, even where only its publication was left.
+    pub fn abandon(&mut self, job: &str, failure: Failure) {
+        if let Some(job) = self.jobs.get_mut(job) {
+            job.abandon(failure);
+        }
     }
 
     /// Lets time pass: back-offs end, and leases expire: which, each with its job.

@@ -37,6 +37,20 @@ use crate::grid::PixelGrid;
 use crate::ids::{Key, TileId};
 use crate::period::Period;
 
+/// What the parts of a plan are kept as: names in their keys, so that none is ever taken for another.
+pub mod parts {
+    /// A tile's [`super::TileShard`].
+    pub const SHARD: &str = "clearmosaic plan shard";
+    /// All [`super::Outputs`], without what they read.
+    pub const OUTPUTS: &str = "clearmosaic plan outputs";
+    /// The [`super::Outputs`] with one tile, and all that it reads.
+    pub const OUTPUT: &str = "clearmosaic plan output";
+    /// Places among an output tile's inputs of those that could not be made: nothing of them is read.
+    pub const MISSING: &str = "clearmosaic plan missing";
+    /// The keys of the output tiles that the picture shows, in the plan's order.
+    pub const PICTURED: &str = "clearmosaic plan pictured";
+}
+
 /// Raised when an algorithm changes what pixels an artifact holds: older artifacts are then never taken for new ones.
 pub const ALGORITHM: u32 = 1;
 

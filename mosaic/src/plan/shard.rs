@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ALGORITHM;
+use super::{ALGORITHM, parts};
 use crate::band::Band;
 use crate::grid::{PixelGrid, SubTile};
 use crate::href::of_profile;
@@ -206,7 +206,7 @@ impl TileShard {
     /// The key that it is kept under.
     #[must_use]
     pub fn key(&self) -> Key {
-        Key::of("clearmosaic plan shard", self)
+        Key::of(parts::SHARD, self)
     }
 
     /// The slices that hold a scene, each with the digest of its scenes; one of all scenes where not `sliced`.

@@ -109,8 +109,10 @@ async fn call(coordinators: &Coordinators, worker_id: &str, batch: &mut Vec<Ende
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::execute::TaskError;
     use mosaic::ids::Key;
     use mosaic::plan::TaskId;
+    use proto::limits::MESSAGE;
 
     fn ended(keys: usize) -> Ended {
         let lease = LeaseRef { job: "m-1".into(), task: TaskId("mosaic/x1y1".into()), epoch: 1 };
@@ -125,6 +127,10 @@ mod tests {
         assert_eq!(fitting(&small), 100);
         let large: Vec<Ended> = (0..5).map(|_| ended(12_000)).collect();
         assert_eq!(fitting(&large), 2);
-        assert_eq!(fitting(&[ended(40_000)]), 1, "alone it is below the limit");
+        let all = TaskError::InputsLost(vec![Key::of("test", &1); 200_000]).into_outcome(false);
+        let Outcome::InputsLost(told) = all else { panic!("{all:?}") };
+        let alone = ended(told.len());
+        assert_eq!(fitting(std::slice::from_ref(&alone)), 1);
+        assert!(alone.report.encoded_len() < MESSAGE / 2, "alone it is below the limit");
     }
 }

@@ -8,6 +8,9 @@ use crate::memory::NoRoom;
 use crate::read::SceneError;
 use crate::write::WriteError;
 
+/// Inputs that are told to be lost at a time: of more than a message has room for the others are found later.
+const MOST_LOST: usize = 10_000;
+
 /// A task that was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
@@ -59,7 +62,10 @@ impl TaskError {
                 failed(FailureKind::Fatal, None)
             }
             Self::Store(_) | Self::Write(_) => failed(FailureKind::Retryable, None),
-            Self::InputsLost(keys) => Outcome::InputsLost(keys),
+            Self::InputsLost(mut keys) => {
+                keys.truncate(MOST_LOST);
+                Outcome::InputsLost(keys)
+            }
             Self::Plan(_) => failed(FailureKind::Permanent, None),
             Self::Cancelled | Self::NoRoom(_) => Outcome::HandedBack,
         }

@@ -28,9 +28,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use artifacts::{ArtifactStore, Kind};
 use lru::LruCache;
 use mosaic::ids::Key;
-use mosaic::plan::{Outputs, TileShard};
+use mosaic::plan::{Outputs, TileShard, parts};
 use proto::work::{Done, Outcome, TaskSpec, Work};
 use rayon::ThreadPool;
+use serde::de::DeserializeOwned;
 
 use crate::memory::Memory;
 use crate::read::{Door, Headers};
@@ -107,9 +108,15 @@ impl Executor {
             }
             Work::Composite { shard, subtile } => self.composite(&task.key, &*self.shard(shard)?, *subtile, cancel),
             Work::Mosaic { outputs, output, missing } => {
-                self.mosaic_tile(&task.key, &*self.outputs(outputs)?, *output, missing, cancel)
+                let missing: Option<Vec<usize>> =
+                    missing.as_ref().map(|list| self.part(parts::MISSING, list)).transpose()?;
+                let outputs = self.outputs(parts::OUTPUT, outputs)?;
+                self.mosaic_tile(&task.key, &outputs, *output, &missing.unwrap_or_default(), cancel)
             }
-            Work::Quicklook { outputs, tiles } => self.quicklook(&task.key, &*self.outputs(outputs)?, tiles),
+            Work::Quicklook { outputs, tiles } => {
+                let tiles: Vec<Key> = self.part(parts::PICTURED, tiles)?;
+                self.quicklook(&task.key, &*self.outputs(parts::OUTPUTS, outputs)?, &tiles)
+            }
         }
     }
 
@@ -130,23 +137,29 @@ impl Executor {
     }
 
     fn shard(&self, key: &Key) -> Result<Arc<TileShard>, TaskError> {
-        self.document(&self.shards, key)
+        self.cached(&self.shards, parts::SHARD, key)
     }
 
-    fn outputs(&self, key: &Key) -> Result<Arc<Outputs>, TaskError> {
-        self.document(&self.outputs, key)
+    fn outputs(&self, what: &str, key: &Key) -> Result<Arc<Outputs>, TaskError> {
+        self.cached(&self.outputs, what, key)
     }
 
-    fn document<T: serde::de::DeserializeOwned>(
+    /// A part of a plan; one that is lost is to be made again as an input is.
+    fn part<T: DeserializeOwned>(&self, what: &str, key: &Key) -> Result<T, TaskError> {
+        self.store.document(what, key).map_err(|error| self.lost(Kind::Plan, key, error))
+    }
+
+    fn cached<T: DeserializeOwned>(
         &self,
         cache: &Mutex<LruCache<Key, Arc<T>>>,
+        what: &str,
         key: &Key,
     ) -> Result<Arc<T>, TaskError> {
         let cached = || cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = cached().get(key) {
             return Ok(Arc::clone(known));
         }
-        let document = Arc::new(self.store.read_document(Kind::Plan, key)?);
+        let document = Arc::new(self.part(what, key)?);
         cached().put(key.clone(), Arc::clone(&document));
         Ok(document)
     }

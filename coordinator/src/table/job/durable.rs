@@ -84,9 +84,10 @@ impl JobTable {
         std::mem::take(&mut self.changes)
     }
 
-    /// What could not be noted down is still to be.
+    /// What could not be noted down is still to be. It may be of a plan that was larger.
     pub fn put_back(&mut self, changes: Changes) {
-        self.changes.places.extend(changes.places);
+        let places = self.layout.places();
+        self.changes.places.extend(changes.places.into_iter().filter(|place| *place < places));
         self.changes.failures.extend(changes.failures);
         self.changes.cost |= changes.cost;
     }

@@ -20,6 +20,8 @@ pub enum Report {
     Failed(Failure),
     /// What these tasks made, which it reads, must be made again.
     InputsLost(Vec<u32>),
+    /// A part of the plan that it reads must be made again: until then nothing is handed out.
+    PlanLost,
     /// The worker is going away.
     HandedBack,
 }
@@ -49,6 +51,12 @@ impl JobTable {
                 self.give_back(index);
             }
             Report::InputsLost(lost) => self.lose(index, &lost),
+            Report::PlanLost => {
+                self.progress.setbacks.retried += 1;
+                self.untry(index);
+                self.give_back(index);
+                self.paused_until = Now::MAX;
+            }
             Report::Failed(failure) => self.fail(index, failure, now),
         }
         Ok(())
@@ -91,6 +99,18 @@ impl JobTable {
         }
         self.settle();
         self.ended.is_none()
+    }
+
+    /// The plan is whole again: tasks are handed out.
+    pub(in crate::table) const fn resume(&mut self) {
+        self.paused_until = Now::ZERO;
+    }
+
+    /// Nothing can be made of it any more, even where all is done but what publishes it; unless it was stopped.
+    pub(in crate::table) fn abandon(&mut self, failure: Failure) {
+        if matches!(self.ended, None | Some(Ended::Settled)) {
+            self.ended = Some(Ended::Fatal(failure));
+        }
     }
 
     /// Whether what a task makes may be lost once more: a store that loses it for ever is not written to for ever.

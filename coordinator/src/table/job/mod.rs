@@ -272,9 +272,10 @@ impl JobTable {
         }
     }
 
-    /// Takes over what has befallen the job before it was planned again.
-    pub(super) const fn go_on_from(&mut self, before: &Self) {
+    /// Takes over what has befallen the job before it was planned again. What was granted then is void.
+    pub(super) fn go_on_from(&mut self, before: &Self) {
         self.progress.setbacks = before.progress.setbacks;
+        self.next = self.next.max(before.next);
     }
 
     /// How the job's tasks have ended, once they have.

@@ -7,7 +7,7 @@ use std::path::Path;
 use artifacts::{ArtifactStore, Kind, StoreError};
 use mosaic::assemble::TileMeta;
 use mosaic::ids::Key;
-use mosaic::plan::{Outputs, QUICKLOOK, TileShard};
+use mosaic::plan::{Outputs, QUICKLOOK, TileShard, parts};
 use proto::work::{Done, Failure, FailureKind, Outcome, TaskSpec, Work};
 
 /// Every raster and the picture of a mosaic, by name.
@@ -43,7 +43,10 @@ fn try_to_make(store: &ArtifactStore, TaskSpec { key, work }: &TaskSpec) -> Resu
     if is_whole(store, shelf, key) {
         return Ok(Outcome::Done(Done::default()));
     }
-    let (kind, inputs) = inputs(store, work)?;
+    let (kind, inputs) = match inputs(store, work) {
+        Err(error) if error.is_lost() => return Ok(Outcome::InputsLost(parts_of(work))),
+        inputs => inputs?,
+    };
     let lost: Vec<Key> = inputs.into_iter().filter(|input| !is_whole(store, kind, input)).collect();
     if !lost.is_empty() {
         // What is not there may be by now.
@@ -56,7 +59,7 @@ fn try_to_make(store: &ArtifactStore, TaskSpec { key, work }: &TaskSpec) -> Resu
     }
     let bytes = match work {
         Work::Mosaic { outputs, output, .. } => {
-            let bands = &store.read_document::<Outputs>(Kind::Plan, outputs)?;
+            let bands = &store.document::<Outputs>(parts::OUTPUT, outputs)?;
             let names = bands.bands.iter().map(|band| format!("{band}.tif")).chain(["count.tif".to_owned()]).collect();
             keep(store, shelf, key, names, TileMeta::default()).map(|()| *output as u64)?
         }
@@ -73,17 +76,34 @@ fn try_to_make(store: &ArtifactStore, TaskSpec { key, work }: &TaskSpec) -> Resu
 fn inputs(store: &ArtifactStore, work: &Work) -> Result<(Kind, Vec<Key>), StoreError> {
     Ok(match work {
         Work::Composite { shard, subtile } => {
-            let shard: TileShard = store.read_document(Kind::Plan, shard)?;
+            let shard: TileShard = store.document(parts::SHARD, shard)?;
             (Kind::Partial, shard.subtiles[*subtile].partials.iter().map(|partial| partial.key.clone()).collect())
         }
         Work::Mosaic { outputs, output, missing } => {
-            let outputs: Outputs = store.read_document(Kind::Plan, outputs)?;
+            let outputs: Outputs = store.document(parts::OUTPUT, outputs)?;
+            let missing = missing.as_ref().map(|list| store.document(parts::MISSING, list)).transpose()?;
+            let missing: Vec<usize> = missing.unwrap_or_default();
             let inputs = outputs.tiles[*output].inputs.iter().enumerate();
             let there = inputs.filter(|(number, _)| !missing.contains(number));
             (Kind::Composite, there.map(|(_, input)| input.key.clone()).collect())
         }
-        Work::Partial { .. } | Work::Quicklook { .. } => (Kind::Partial, Vec::new()),
+        Work::Partial { shard, .. } => {
+            store.document::<TileShard>(parts::SHARD, shard).map(|_| (Kind::Partial, vec![]))?
+        }
+        Work::Quicklook { outputs, tiles } => {
+            store.document::<Outputs>(parts::OUTPUTS, outputs)?;
+            store.document::<Vec<Key>>(parts::PICTURED, tiles).map(|_| (Kind::Partial, vec![]))?
+        }
     })
+}
+
+/// What a task reads of the plan.
+fn parts_of(work: &Work) -> Vec<Key> {
+    match work {
+        Work::Partial { shard, .. } | Work::Composite { shard, .. } => vec![shard.clone()],
+        Work::Mosaic { outputs, missing, .. } => [outputs].into_iter().chain(missing).cloned().collect(),
+        Work::Quicklook { outputs, tiles } => vec![outputs.clone(), tiles.clone()],
+    }
 }
 
 fn is_whole(store: &ArtifactStore, kind: Kind, key: &Key) -> bool {

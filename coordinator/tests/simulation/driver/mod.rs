@@ -18,7 +18,7 @@ mod workers;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use artifacts::{Access, ArtifactStore};
@@ -27,6 +27,7 @@ use coordinator::driver::{Components, Driver};
 use coordinator::state::Role;
 use coordinator::table::Settings;
 use fastrand::Rng;
+use mosaic::ids::Key;
 use mosaic::projection::{Projection, ProjectionError};
 use mosaic::request::{Request, parse};
 use mosaic::survey::{RasterSurvey, Survey};
@@ -43,7 +44,7 @@ use made::Published;
 
 /// Worlds of one run, and those that live at once.
 const WORLDS: u64 = 150;
-const AT_ONCE: usize = 150;
+const AT_ONCE: usize = 75;
 /// Nothing goes wrong after this.
 const PEACE: Duration = Duration::from_secs(4);
 /// How long the last of them may take.
@@ -99,6 +100,8 @@ pub struct World {
     places: Vec<Arc<Place>>,
     /// Who is told what he is: one at a time.
     roles: Arc<Mutex<()>>,
+    /// The key of the request, which nobody could make again.
+    asked: OnceLock<Key>,
     began: Instant,
 }
 
@@ -129,6 +132,7 @@ impl World {
             etcd: Arc::clone(&etcd),
             places,
             roles: Arc::default(),
+            asked: OnceLock::new(),
             began: Instant::now(),
         });
         for place in 0..2 {
@@ -232,10 +236,12 @@ impl World {
         }
     }
 
-    /// Spoils an artifact that a task has made, or takes it away.
+    /// Spoils an artifact that a task or planning has made, or takes it away.
     fn hurt(&self, rng: &mut Rng) {
-        let there = tests::artifacts(&self.dir.path().join("store"), &tests::MADE);
-        let Some(artifact) = rng.choice(there.into_keys()) else { return };
+        let kinds = if rng.u8(..4) > 0 { &tests::MADE[..] } else { &["plan"] };
+        let is_asked = |path: &PathBuf| self.asked.get().is_some_and(|key| path.ends_with(key.as_str()));
+        let there = tests::artifacts(&self.dir.path().join("store"), kinds).into_keys();
+        let Some(artifact) = rng.choice(there.filter(|path| !is_asked(path)).collect::<Vec<_>>()) else { return };
         self.etcd.hurt();
         let files =
             if artifact.is_dir() { fs::read_dir(&artifact).map_or(vec![], entries) } else { vec![artifact.clone()] };
@@ -261,6 +267,7 @@ fn entries(dir: fs::ReadDir) -> Vec<PathBuf> {
 async fn live(archive: &Path, seed: u64, has_trouble: bool) -> (Published, Seen) {
     let world = World::new(seed).await;
     let request = request(archive, &world.out());
+    world.asked.set(Key::of("clearmosaic request", &request)).unwrap();
     world.elect(0, Duration::ZERO);
     let mut others = JoinSet::new();
     if has_trouble {
