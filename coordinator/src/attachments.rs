@@ -51,7 +51,7 @@ pub fn key_of(bytes: &[u8]) -> Key {
 }
 
 /// The fields of a request that may name an attachment: their names, and what they say.
-pub fn fields(request: &mut Request) -> Vec<(&'static str, &mut String)> {
+pub fn fields<P>(request: &mut Request<P>) -> Vec<(&'static str, &mut String)> {
     let mut fields = Vec::new();
     if let AoiSource::File(path) = &mut request.aoi {
         fields.push(("aoi", path));
@@ -112,7 +112,7 @@ impl Attachments {
     ///
     /// # Errors
     /// Where the request names one that was not sent, or the store does not take them.
-    pub fn keep(self, request: &mut Request, store: &ArtifactStore) -> Result<(), AttachmentError> {
+    pub fn keep<P>(self, request: &mut Request<P>, store: &ArtifactStore) -> Result<(), AttachmentError> {
         for (name, bytes) in &self.files {
             let key = key_of(bytes);
             if key.as_str() != name {

@@ -3,6 +3,8 @@
 //! A slice is calendar-aligned, so that the slices of one request are those of the next: days count from
 //! 1970-01-01, months and years from January 1970, and the first and last are clipped to the period.
 
+mod rolling;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,6 +12,8 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+
+pub use rolling::{Rolling, When};
 
 /// A span of UTC time, end exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,7 +88,7 @@ impl FromStr for SliceLength {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is no slice length: write P7D, P1M or P1Y");
+        let bad = || format!("`{text}` is no length: write P7D, P1M or P1Y");
         let body = text.strip_prefix('P').ok_or_else(bad)?;
         let unit = body.chars().last().ok_or_else(bad)?;
         let n: u16 = body[..body.len() - unit.len_utf8()].parse().map_err(|_| bad())?;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use mosaic::band::Band;
+use mosaic::period::parse_instant;
 use mosaic::request::{self, AoiSource, Crs, Dtype, Preset, Request, Resampling, SceneSource, ScoreBand, ScoreSource};
 use proptest::prelude::*;
 
@@ -37,9 +38,12 @@ const LEAST: &str = r#"{"version": 1, "name": "a", "aoi": {"tiles": ["33TWL"]},
 /// What the author of the example is told who wrote `with` for `line`.
 fn complaints(line: &str, with: &str) -> Vec<String> {
     assert!(EXAMPLE.contains(line), "{line}");
-    match request::parse(&EXAMPLE.replace(line, with)) {
+    match request::parse_written(&EXAMPLE.replace(line, with)) {
         Err(error) => vec![error.to_string()],
-        Ok(request) => request.faults().iter().map(ToString::to_string).collect(),
+        Ok(written) => match written.at(parse_instant("2024-03-31").unwrap()) {
+            Err(fault) => vec![fault.to_string()],
+            Ok(request) => request.faults().iter().map(ToString::to_string).collect(),
+        },
     }
 }
 
@@ -146,7 +150,12 @@ fn the_schema_describes_every_field_and_no_other() {
     assert_eq!(schema["additionalProperties"], false);
     let defs = &schema["$defs"];
     assert_eq!(defs["Scores"]["unevaluatedProperties"], false);
-    for name in ["Filter", "Median", "Grid", "Period", "StacApi"] {
+    for (form, fields) in [(0, &["start", "end"]), (1, &["last", "whole"])] {
+        let form = &defs["Period"]["anyOf"][form];
+        assert_eq!(form["additionalProperties"], false);
+        assert!(fields.iter().all(|field| form["properties"].get(field).is_some()), "{form}");
+    }
+    for name in ["Filter", "Median", "Grid", "StacApi"] {
         assert_eq!(defs[name]["additionalProperties"], false, "{name}");
     }
     for (name, forms) in [("AoiSource", "anyOf"), ("SceneSource", "oneOf")] {
@@ -299,16 +308,31 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "end: 5",
         "`period.end`: `5` is no date: write 2023-08-01 or 2023-08-01T00:00:00Z at line 5 column 9",
     ),
-    (", end: 2023-09-01", "", "`period.end`: missing at line 5 column 9"),
+    (", end: 2023-09-01", "", "`period.end`: missing"),
     (
         "end: 2023-09-01",
         "end: 2023-09-01, stop: 1",
-        "`period.stop`: unknown field, expected `start` or `end` at line 5 column 46",
+        "`period.stop`: unknown field, expected one of `start`, `end`, `last`, `whole` at line 5 column 46",
     ),
     (
         "period: {start: 2023-08-01, end: 2023-09-01}",
         "period: 2023",
-        "`period`: invalid type: integer `2023`, expected {start, end} at line 5 column 9",
+        "`period`: invalid type: integer `2023`, expected {start, end} or {last} at line 5 column 9",
+    ),
+    (
+        "period: {start: 2023-08-01, end: 2023-09-01}",
+        "period: {last: a year}",
+        "`period.last`: `a year` is no length: write P7D, P1M or P1Y at line 5 column 9",
+    ),
+    (
+        "period: {start: 2023-08-01, end: 2023-09-01}",
+        "period: {last: P12M, end: 2023-09-01}",
+        "`period`: give `start` and `end`, or `last`",
+    ),
+    (
+        "period: {start: 2023-08-01, end: 2023-09-01}",
+        "period: {last: P27D}",
+        "`period`: the last P27D hold no whole slice of P1M: write more, or `whole: false`",
     ),
     ("months: [6, 7, 8]", "months: [0, 13]", "`months`: [0, 13]: list months from 1 to 12"),
     (
@@ -323,9 +347,9 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("months: [6, 7, 8]", "months: []", "`months`: []: list months from 1 to 12"),
     ("months: [6, 7, 8]", "months: 6", "`months`: invalid type: integer `6`, expected a list at line 6 column 9"),
-    ("slice: P1M", "slice: 1M", "`slice`: `1M` is no slice length: write P7D, P1M or P1Y"),
-    ("slice: P1M", "slice: P0D", "`slice`: `P0D` is no slice length: write P7D, P1M or P1Y"),
-    ("slice: P1M", "slice: 30", "`slice`: `30` is no slice length: write P7D, P1M or P1Y"),
+    ("slice: P1M", "slice: 1M", "`slice`: `1M` is no length: write P7D, P1M or P1Y"),
+    ("slice: P1M", "slice: P0D", "`slice`: `P0D` is no length: write P7D, P1M or P1Y"),
+    ("slice: P1M", "slice: 30", "`slice`: `30` is no length: write P7D, P1M or P1Y"),
     (
         "bands: [B04, B03, B02, B08]",
         "bands: [B04, B99]",

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mosaic::request::{self, Request as MosaicRequest};
 use prost::Message;
 use proto::job::{JobProgress, Priority, in_brief};
@@ -52,7 +53,8 @@ impl Jobs {
         if header.request_json.len() > REQUEST {
             return Err(bad(&AttachmentError::LongRequest));
         }
-        let request = request::parse(&header.request_json).map_err(|e| bad(&e))?;
+        let written = request::parse_written(&header.request_json).map_err(|e| bad(&e))?;
+        let request = written.at(Timestamp::now()).map_err(|e| bad(&e))?;
         let priority = (header.priority > 0).then(|| Priority::try_from(header.priority)).transpose()?;
         let mut attachments = Attachments::within(self.attached);
         while let Some(message) = bounds::next(&mut pieces).await? {

@@ -1,27 +1,29 @@
 //! The request: what mosaic to make, as its author wrote it.
 //!
-//! `parse` reads YAML or JSON, `Request::faults` finds everything that is wrong within it. Neither touches a disk:
+//! `parse_written` reads YAML or JSON, `Request::at` tells which period is meant, `Request::faults` finds everything that is wrong within it. Neither touches a disk:
 //! files that the request names are read where they are needed.
 
 mod parse;
 mod sources;
 mod validate;
 
-pub use parse::{ParseError, parse, schema};
+pub use parse::{ParseError, parse, parse_written, schema};
 pub use sources::{AoiSource, Preset, SceneSource, ScoreBand, ScoreSource, StacApi};
 pub use validate::Fault;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::band::Band;
 use crate::href::{Base, unsigned};
-use crate::period::{Period, SliceLength};
+use crate::period::{Period, SliceLength, When};
 
-/// A mosaic to make.
+/// A mosaic to make: of a [`Period`], or of one that goes with the day ([`Written`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a request: version, name, aoi, period, bands, scenes, scores, output")]
-pub struct Request {
+#[schemars(rename = "Request", bound = "")]
+pub struct Request<P = Period> {
     /// Version of this format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub version: u32,
@@ -31,9 +33,9 @@ pub struct Request {
     /// Where: a GeoJSON file; or `{bbox: [west, south, east, north]}`; or `{tiles: [33TWL]}`;
     /// or `{point: [lon, lat], radius: metres}`.
     pub aoi: AoiSource,
-    /// When: UTC, end exclusive.
+    /// When: UTC, end exclusive; or `{last: P12M}`: the last twelve months that are whole slices on the day it is made.
     #[schemars(with = "sources::PeriodSchema")]
-    pub period: Period,
+    pub period: P,
     /// Only these months of the period (1 to 12).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub months: Option<Vec<u8>>,
@@ -74,6 +76,9 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "SourceProfiles::is_empty")]
     pub profiles: SourceProfiles,
 }
+
+/// A request as its author wrote it.
+pub type Written = Request<When>;
 
 /// Names of the credential profiles that open what a request reads. Absent: the environment of whoever reads does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -259,7 +264,44 @@ pub enum Resampling {
     Average,
 }
 
-impl Request {
+impl Written {
+    /// The request that is meant at an instant.
+    ///
+    /// # Errors
+    /// Where that is of no period.
+    pub fn at(self, now: Timestamp) -> Result<Request, Fault> {
+        let fault = |message| Fault { field: "period", message };
+        let period = self.period.at(now, self.slice).map_err(fault)?;
+        Ok(self.with_period(period))
+    }
+}
+
+impl<P> Request<P> {
+    /// The same of another period.
+    #[must_use]
+    pub fn with_period<Q>(self, period: Q) -> Request<Q> {
+        let Self { version, name, aoi, period: _, months, slice, bands, filter, scenes, scores, .. } = self;
+        let Self { edge_erosion, median, grid, output, profile, profiles, .. } = self;
+        Request {
+            version,
+            name,
+            aoi,
+            period,
+            months,
+            slice,
+            bands,
+            filter,
+            scenes,
+            scores,
+            edge_erosion,
+            median,
+            grid,
+            output,
+            profile,
+            profiles,
+        }
+    }
+
     /// Makes the paths absolute: those of a request are relative to the file that it stands in.
     pub fn resolve(&mut self, base: &Base) {
         self.paths().into_iter().for_each(|path| *path = base.resolve(path));
@@ -282,7 +324,10 @@ impl Request {
 
     /// The same without the rights of URLs that are signed: what may be kept, and is the same request to everyone.
     #[must_use]
-    pub fn unsigned(&self) -> Self {
+    pub fn unsigned(&self) -> Self
+    where
+        P: Clone,
+    {
         let mut bare = self.clone();
         if let SceneSource::Stac(api) = &mut bare.scenes {
             api.url = unsigned(&api.url).into_owned();

@@ -1,6 +1,8 @@
 //! From text to `Request`, and from `Request` to a JSON schema for editors.
 
-use super::Request;
+use serde::de::DeserializeOwned;
+
+use super::{Request, Written};
 
 /// Text that is no request: one line that names the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,11 +18,23 @@ fn place(field: &str) -> String {
     if field.is_empty() { String::new() } else { format!("`{field}`: ") }
 }
 
-/// Reads a request from YAML or JSON.
+/// Reads a request from YAML or JSON, as its author wrote it.
 ///
 /// # Errors
 /// The first fault, with the path of its field and, where the reader knows them, line and column.
+pub fn parse_written(text: &str) -> Result<Written, ParseError> {
+    read(text)
+}
+
+/// Reads a request whose period does not go with the day.
+///
+/// # Errors
+/// As `parse_written`.
 pub fn parse(text: &str) -> Result<Request, ParseError> {
+    read(text)
+}
+
+fn read<P: DeserializeOwned>(text: &str) -> Result<Request<P>, ParseError> {
     // Most JSON is YAML too; a few characters that JSON strings may hold are not.
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
         let mut reader = serde_json::Deserializer::from_str(text);
@@ -97,5 +111,5 @@ fn plain(message: &str) -> String {
 /// The JSON schema of a request, draft 2020-12.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(Request).to_value()
+    schemars::schema_for!(Written).to_value()
 }

@@ -253,11 +253,22 @@ impl ScoreBand {
 
 /// What editors are told of a period.
 #[derive(JsonSchema)]
-#[schemars(rename = "Period", deny_unknown_fields)]
+#[schemars(rename = "Period", untagged, deny_unknown_fields)]
 #[allow(dead_code)]
-pub(super) struct PeriodSchema {
-    /// First day inside, or an RFC 3339 instant.
-    start: String,
-    /// First day outside, or an RFC 3339 instant.
-    end: String,
+pub(super) enum PeriodSchema {
+    /// From one day to another.
+    Fixed {
+        /// First day inside, or an RFC 3339 instant.
+        start: String,
+        /// First day outside, or an RFC 3339 instant.
+        end: String,
+    },
+    /// The last so-and-so-much time before the day on which it is made.
+    Last {
+        /// How much: `PnD`, `PnM` or `PnY`.
+        #[schemars(regex(pattern = "^P[0-9]+[DMY]$"))]
+        last: String,
+        /// Whole slices only, which is the default; else up to the end of the day, with slices cut at both ends.
+        whole: Option<bool>,
+    },
 }
