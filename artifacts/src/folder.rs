@@ -109,6 +109,27 @@ impl Folder {
         }
     }
 
+    /// Moves a file of this machine's here, which is on the same device where this is a directory: it is there whole, or
+    /// not at all, after a power cut too. How many bytes it has.
+    ///
+    /// # Errors
+    /// What the system or the store says.
+    pub fn take_in(&self, name: &str, path: &Path) -> Result<u64, StoreError> {
+        let said = |e| StoreError::io(path, e);
+        let file = File::open(path).map_err(said)?;
+        let size = file.metadata().map_err(said)?.len();
+        match self {
+            Self::Directory(dir) => {
+                file.sync_all().map_err(said)?;
+                let to = dir.join(name);
+                make_parent(&to)?;
+                fs::rename(path, &to).map_err(|e| StoreError::io(&to, e))?;
+            }
+            Self::Objects(bucket) => drop(bucket.upload(name, &file, path)?),
+        }
+        Ok(size)
+    }
+
     /// Writes files, several at a time where that is of use.
     ///
     /// # Errors

@@ -36,5 +36,5 @@ pub use at_once::at_once;
 pub use error::StoreError;
 pub use folder::{Folder, Piece, PlaceError};
 pub use kind::Kind;
-pub use scratch::Scratch;
+pub use scratch::{Room, Scratch};
 pub use store::{ArtifactStore, Local, is_url};

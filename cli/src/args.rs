@@ -44,6 +44,12 @@ pub enum Command {
     Plan(RequestArgs),
     /// Tells for every scene which score it is linked with.
     Link(RequestArgs),
+    /// Deals with scores.
+    Scores {
+        /// What to do with them.
+        #[command(subcommand)]
+        what: ScoresCommand,
+    },
     /// Prints the JSON schema of a request, for editors.
     Schema,
     /// Takes requests, plans them, and hands their tasks out to workers.
@@ -71,6 +77,33 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// What to do with scores.
+#[derive(Debug, Subcommand)]
+pub enum ScoresCommand {
+    /// Copies the scores that a request reads from Earth Engine to a store of one's own, so that later runs need no more
+    /// of it.
+    ///
+    /// One cloud-optimised GeoTIFF an image, named by its system:index; of the whole image, whatever the request's area.
+    /// Those that are there are not fetched again: run it again to go on after a stop.
+    Fetch(FetchArgs),
+}
+
+/// Which scores to copy, and where to.
+#[derive(Debug, clap::Args)]
+pub struct FetchArgs {
+    /// The request: YAML or JSON, with `scores: {earth_engine: ...}`.
+    pub request: PathBuf,
+    /// Where copies are kept: a directory, or s3://bucket/prefix, gs://, az:// [default: scores, beside the request].
+    #[arg(long, value_name = "DIR|URL")]
+    pub to: Option<String>,
+    /// How to get at Earth Engine and object stores.
+    #[command(flatten)]
+    pub access: AccessArgs,
+    /// Prints JSON for programs instead of lines for people.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A request, and how to tell about it.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! args ─► request (read, checked, paths made absolute) ─► run | plan | link     here
+//!                                                         scores fetch
 //!                                                      ─► submit               to a coordinator
 //!      ─► coordinator | worker                         serve, until told to stop
 //!      ─► status | watch | cancel | retry | health     ask a coordinator
@@ -23,6 +24,7 @@ mod memory;
 mod metrics;
 mod progress;
 mod run;
+mod scores;
 mod serve;
 mod tables;
 mod telemetry;
@@ -31,7 +33,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use args::{AccessArgs, Args, Command, RequestArgs};
+use args::{AccessArgs, Args, Command, RequestArgs, ScoresCommand};
 use clap::{CommandFactory, Parser};
 use coordinator::catalogue::Archives;
 use exit::{BadInput, Exit};
@@ -63,6 +65,7 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan(&args),
         Command::Link(args) => link(&args),
+        Command::Scores { what: ScoresCommand::Fetch(args) } => scores::fetch(&args),
         Command::Schema => {
             print(&format!("{:#}\n", mosaic::request::schema()))?;
             Ok(Exit::Complete)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
@@ -118,4 +119,63 @@ fn line(progress: &JobProgress) -> String {
         format!("{} {ended}/{}{failed}", counts.kind, counts.total)
     };
     progress.tasks.iter().map(kind).collect::<Vec<_>>().join("  ")
+}
+
+/// Progress in one kind of thing: a bar, a line now and then, or nothing.
+pub struct Steps {
+    kind: &'static str,
+    total: u64,
+    shown: Shown,
+}
+
+enum Shown {
+    Bar(ProgressBar),
+    Lines(Mutex<Option<Instant>>),
+    Nowhere,
+}
+
+impl Steps {
+    /// None of so many are done yet.
+    pub fn new(kind: &'static str, total: usize, json: bool) -> Self {
+        let total = total as u64;
+        let shown = if std::io::stderr().is_terminal() {
+            let template = "{prefix:>10} {bar:32.cyan/blue} {pos:>6}/{len:<6} {eta:>5} left  {msg}";
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = ProgressBar::new(total).with_style(style).with_prefix(kind);
+            bar.enable_steady_tick(Duration::from_millis(500));
+            Shown::Bar(bar)
+        } else if json {
+            Shown::Nowhere
+        } else {
+            Shown::Lines(Mutex::default())
+        };
+        Self { kind, total, shown }
+    }
+
+    /// So many are done, of which there is this to be said.
+    pub fn show(&self, done: usize, remark: &str) {
+        let done = done as u64;
+        match &self.shown {
+            Shown::Bar(bar) => {
+                bar.set_position(done);
+                bar.set_message(remark.to_owned());
+            }
+            Shown::Lines(last) => {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.is_none_or(|at| at.elapsed() >= BETWEEN) || done == self.total {
+                    let remark = if remark.is_empty() { String::new() } else { format!(", {remark}") };
+                    say(&format!("{} {done}/{}{remark}", self.kind, self.total));
+                    *last = Some(Instant::now());
+                }
+            }
+            Shown::Nowhere => {}
+        }
+    }
+
+    /// Leaves the bar as it stands.
+    pub fn end(&self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.abandon();
+        }
+    }
 }

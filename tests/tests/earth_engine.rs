@@ -3,10 +3,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::earth_engine::{EarthEngine, slovenia as images};
-use tests::{Faults, Run, assert_same, command, rasters, run_command, slovenia};
+use tests::{Asked, BUCKET, Faults, Process, Run, S3, assert_same, binary, command, rasters, run_command, slovenia};
 
 fn request(dir: &Path, name: &str, scenes: &Value, scores: &Value) -> std::path::PathBuf {
     let request = json!({
@@ -104,4 +107,150 @@ fn what_cannot_be_had_is_told_in_one_line() {
         assert!(lines.len() == 1 && lines[0].contains(words), "{}", ended.stderr);
         assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
     }
+}
+
+/// `clearmosaic scores fetch`, which keeps copies in `scores` beside the request.
+fn fetch(request: &Path, args: &[&str], environment: &[(&str, String)]) -> std::process::Command {
+    let mut fetch = std::process::Command::new(binary());
+    fetch.args(["scores", "fetch"]).arg(request).arg("--json").args(args);
+    fetch.env_remove("RUST_LOG").envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
+    fetch
+}
+
+/// Copies that are there.
+fn copies(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".tif")).collect();
+    names.sort();
+    names
+}
+
+/// How often pixels of an image's score were given.
+fn given(server: &EarthEngine, copy: &str) -> usize {
+    let image = format!("CLOUD_SCORE_PLUS/V1/S2_HARMONIZED/{}:getPixels", copy.trim_end_matches(".tif"));
+    let is_it = |asked: &&Asked| asked.path.contains(&image) && asked.status.is_some_and(|status| status.is_success());
+    server.archive().asked().iter().filter(is_it).count()
+}
+
+#[test]
+fn scores_are_fetched_once_and_serve_as_they_are() {
+    let Some(data) = slovenia() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = EarthEngine::of(images(&data));
+    let (scenes, scores) = earth_engine();
+    let direct = request(dir.path(), "direct", &scenes, &scores);
+    let expected = run(&direct, &server.environment()).complete();
+    let shelf = dir.path().join("scores");
+    let mut environment = server.environment();
+    environment.push(("CLEARMOSAIC_EARTH_ENGINE_REQUESTS", "1".to_owned()));
+
+    // The quota ends when some scores are there: so it is killed in the middle, however fast the machine is.
+    server.archive().set(Faults::default());
+    let lists = {
+        let mut plan = std::process::Command::new(binary());
+        plan.arg("plan").arg(&direct).envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
+        assert_eq!(command(&mut plan).code, Some(0));
+        server.archive().seen().requests
+    };
+    server.archive().set(Faults::default());
+    server.set_quota(Some(lists + 13));
+    let mut killed = Process::spawn(fetch(&direct, &[], &environment).stdout(Stdio::null())).unwrap();
+    while copies(&shelf).len() < 2 {
+        assert!(killed.status().is_none(), "it ends with its quota");
+        sleep(Duration::from_millis(10));
+    }
+    assert!(killed.kill());
+    server.set_quota(None);
+    let before = copies(&shelf);
+    assert!(before.len() < 9, "{before:?}");
+
+    let again = command(&mut fetch(&direct, &[], &environment));
+    let told: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!((again.code, &told["needed"], &told["left"]), (Some(0), &json!(9), &json!(0)), "{}", again.stderr);
+    assert_eq!((&told["there"], &told["fetched"]), (&json!(before.len()), &json!(9 - before.len())));
+    assert_eq!(told["missing"], expected["unlinked"]);
+    let all = copies(&shelf);
+    assert_eq!(all.len(), 9);
+    for copy in &before {
+        assert_eq!(given(&server, copy), 1, "{copy} was there");
+    }
+    assert!(all.iter().all(|copy| given(&server, copy) <= 2));
+
+    let template = told["template"].as_str().unwrap();
+    let copied = request(dir.path(), "copied", &scenes, &json!({"template": template}));
+    let report = run(&copied, &server.environment()).complete();
+    assert_eq!(report["scenes"], expected["scenes"]);
+    let made = |name: &str| rasters(&dir.path().join(name).join("slovenia"));
+    assert_same("with copies of the scores", &made("copied"), &made("direct"));
+    let told_of = |name: &str| {
+        let items = fs::read_dir(dir.path().join(name).join("slovenia/items")).unwrap().flatten();
+        let mut texts: Vec<_> = items.map(|item| fs::read_to_string(item.path()).unwrap()).collect();
+        texts.sort();
+        texts.iter().filter(|text| text.contains("v1.0.1")).count()
+    };
+    assert_eq!((told_of("copied"), told_of("direct")), (2, 2), "what a score says of itself goes with it");
+
+    // What is there is not asked for; what is cut off is; what is something else is left alone.
+    server.archive().set(Faults::default());
+    let cut = shelf.join(&all[4]);
+    let length = fs::metadata(&cut).unwrap().len();
+    fs::File::options().write(true).open(&cut).unwrap().set_len(length - 8).unwrap();
+    let once_more = command(&mut fetch(&direct, &[], &environment));
+    let told: Value = serde_json::from_str(&once_more.stdout).unwrap();
+    assert_eq!((&told["there"], &told["fetched"]), (&json!(8), &json!(1)));
+    assert!(all.iter().all(|copy| given(&server, copy) == usize::from(*copy == all[4])));
+    let mut other_band = scores;
+    other_band["band"] = "cs".into();
+    let other = request(dir.path(), "other", &scenes, &other_band);
+    let refused = command(&mut fetch(&other, &[], &environment));
+    let is_told = refused.stderr.lines().filter(|line| line.contains("holds the band cs_cdf")).count();
+    assert!(refused.code == Some(2) && is_told == 5, "{}", refused.stderr);
+
+    // Nor is anything made of a quota that is used up but a clear end, from which it goes on.
+    server.set_quota(Some(lists + 4));
+    environment.push(("CLEARMOSAIC_ARCHIVE_PATIENCE", "1".to_owned()));
+    let to = dir.path().join("elsewhere");
+    let stopped = command(&mut fetch(&direct, &["--to", &to.to_string_lossy()], &environment));
+    let told: Value = serde_json::from_str(&stopped.stdout).unwrap();
+    assert_eq!((stopped.code, told["left"].as_u64().is_some_and(|left| left > 0)), (Some(3), true), "{told}");
+    assert!(told["stopped"].as_str().is_some_and(|why| why.contains("quota")), "{told}");
+}
+
+#[test]
+fn scores_are_fetched_into_a_bucket() {
+    let (Some(data), Some(s3)) = (slovenia(), S3::start()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = EarthEngine::of(images(&data));
+    let (scenes, scores) = earth_engine();
+    let direct = request(dir.path(), "direct", &scenes, &scores);
+    let _ = run(&direct, &server.environment()).complete();
+    let profiles = dir.path().join("profiles");
+    fs::create_dir(&profiles).unwrap();
+    fs::write(profiles.join("mine"), s3.profile()).unwrap();
+    let by = ["--profiles", &*profiles.to_string_lossy()];
+    let to = format!("s3://{BUCKET}/scores?profile=mine");
+    let fetched = |fetched: usize| {
+        let ended = command(&mut fetch(&direct, &[&["--to", &to], &by[..]].concat(), &server.environment()));
+        let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {}", ended.stderr));
+        assert_eq!((ended.code, &told["fetched"], &told["there"]), (Some(0), &json!(fetched), &json!(9 - fetched)));
+        told["template"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(fetched(9), fetched(0));
+    assert_eq!(s3.keys("scores/").len(), 9, "and nothing besides");
+    let mut for_people = std::process::Command::new(binary());
+    for_people.args(["scores", "fetch"]).arg(&direct).args(["--to", &to]).args(by);
+    let told = command(for_people.env_remove("RUST_LOG").envs(server.environment()));
+    assert!(told.stdout.starts_with("9 scores needed: 0 fetched"), "{}", told.stdout);
+    let last = format!("scores: {{template: \"{}\"}}, and profiles: {{scores: mine}}\n", fetched(0));
+    assert!(told.stdout.ends_with(&last) && told.stderr == "scores 9/9\n", "{}{}", told.stdout, told.stderr);
+
+    let copied = request(dir.path(), "copied", &scenes, &json!({"template": fetched(0)}));
+    let mut named: Value = serde_json::from_slice(&fs::read(&copied).unwrap()).unwrap();
+    named["profiles"] = json!({"scores": "mine"});
+    fs::write(&copied, named.to_string()).unwrap();
+    let mut run = run_command(&copied, &by);
+    let _ = command(run.envs(server.environment())).complete();
+    let made = |name: &str| rasters(&dir.path().join(name).join("slovenia"));
+    assert_same("with scores in a bucket", &made("copied"), &made("direct"));
 }

@@ -20,6 +20,7 @@ pub mod memory;
 pub mod metrics;
 pub mod project;
 pub mod read;
+pub mod scores;
 mod told;
 pub mod write;
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mosaic::link::Linkage;
 use mosaic::request::Request;
 use proto::job::{JobState, Priority};
 use tracing::info_span;
@@ -12,7 +11,7 @@ use super::{Components, Driver, NoJob, RetryError, Running, SubmitError, request
 use crate::attachments::{self, Attachments};
 use crate::catalogue::Archives;
 use crate::job::Job;
-use crate::prepare::{allowed, link_all};
+use crate::prepare::{allowed, link_all, why_nothing};
 use crate::publish::version;
 use crate::state::{Asked, Record, StateError};
 use crate::table::{Changes, JobTable, Saved};
@@ -147,7 +146,7 @@ impl Driver {
         let mut linked = info_span!("prepare").in_scope(link)?;
         linked.request = request;
         if linked.linkage.scenes.is_empty() {
-            return Err(SubmitError::Nothing(nothing(&linked.linkage)));
+            return Err(SubmitError::Nothing(why_nothing(&linked.linkage)));
         }
         let (job, made) = info_span!("store the plan").in_scope(|| Job::plan(linked, store))?;
         if job.planned.layout().outputs() == 0 {
@@ -177,20 +176,4 @@ impl Driver {
         }
         cancelled
     }
-}
-
-/// Why nothing can be made: how many scenes there are, and what becomes of them.
-fn nothing(linkage: &Linkage) -> String {
-    if linkage.found() == 0 {
-        return "no scene of the catalogue lies in the area and the period: look at `aoi`, `period`, `months` and \
-                `filter`, or ask `clearmosaic plan`"
-            .to_owned();
-    }
-    format!(
-        "none of the {} scenes found can be used ({} without a score, {} without a requested band): ask \
-         `clearmosaic link`",
-        linkage.found(),
-        linkage.unlinked.len(),
-        linkage.unusable.len()
-    )
 }

@@ -23,7 +23,7 @@ use mosaic::survey::Survey;
 
 pub use error::PrepareError;
 pub(crate) use files::plain;
-pub use show::{LinkLine, PlanSummary, TileSummary, link_lines};
+pub use show::{LinkLine, PlanSummary, TileSummary, link_lines, why_nothing};
 
 use crate::catalogue::{self, Afar, Archives, Wanted};
 

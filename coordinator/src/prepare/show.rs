@@ -32,6 +32,23 @@ pub struct LinkLine {
     pub superseded_by: Option<String>,
 }
 
+/// Why nothing can be made: how many scenes there are, and what becomes of them.
+#[must_use]
+pub fn why_nothing(linkage: &Linkage) -> String {
+    if linkage.found() == 0 {
+        return "no scene of the catalogue lies in the area and the period: look at `aoi`, `period`, `months` and \
+                `filter`, or ask `clearmosaic plan`"
+            .to_owned();
+    }
+    format!(
+        "none of the {} scenes found can be used ({} without a score, {} without a requested band): ask \
+         `clearmosaic link`",
+        linkage.found(),
+        linkage.unlinked.len(),
+        linkage.unusable.len()
+    )
+}
+
 /// Every scene of a linkage, in order of tile and sensing start.
 #[must_use]
 pub fn link_lines(request: &Request, linkage: &Linkage) -> Vec<LinkLine> {

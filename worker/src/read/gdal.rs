@@ -108,6 +108,14 @@ impl RasterBand {
         names.iter().filter_map(tag).collect()
     }
 
+    /// Whether all of its blocks lie within the file, as far as that can be told.
+    pub(crate) fn is_whole(&self) -> bool {
+        let local = || std::fs::metadata(&self.layout.href).map_or(0, |found| found.len());
+        let size = self.mounted.as_ref().map_or_else(local, |mounted| mounted.file().size());
+        let ends = |(offset, length): &(u64, u32)| offset + u64::from(*length) <= size;
+        self.stored().is_none_or(|stored| stored.places.iter().all(ends))
+    }
+
     /// Where its blocks lie.
     #[must_use]
     pub fn into_layout(self) -> Layout {

@@ -50,7 +50,7 @@ impl EarthEngine {
     }
 
     /// The client that a profile lets in, or what the environment says; opened once.
-    fn client(&self, profile: Option<&str>) -> Opened {
+    pub(crate) fn client(&self, profile: Option<&str>) -> Opened {
         let open = || Client::open(&self.access, profile, Arc::new(Budget::of(at_once()))).map(Arc::new);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.entry(profile.map(str::to_owned)).or_insert_with(open).clone()
