@@ -49,6 +49,7 @@ impl Cluster {
             }
         });
         // One for all: what one worker has learnt of a file or of a plan, the others need not ask again.
+        let budgets = Arc::clone(door.budgets());
         let executor = Arc::new(Executor::new(store, Arc::clone(&memory), worker::pool(workers)?).behind(door));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
         let metrics = Arc::new(Metrics::default());
@@ -57,7 +58,9 @@ impl Cluster {
             let executor = Arc::clone(&executor);
             let worker_id = format!("worker-{number}");
             let (memory, metrics) = (Arc::clone(&memory), Arc::clone(&metrics));
-            let settings = agent::Settings { worker_id, slots: 1, memory, metrics };
+            // What they read they read together: one claims for all.
+            let budgets = (number == 0).then(|| Arc::clone(&budgets));
+            let settings = agent::Settings { worker_id, slots: 1, memory, metrics, budgets };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {
                 let executors = |_: &str, _| Ok(Arc::clone(&executor));

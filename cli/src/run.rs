@@ -1,12 +1,14 @@
 //! `run`: the whole job in one process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use artifacts::ArtifactStore;
 use coordinator::driver::Components;
 use coordinator::publish::version;
 use coordinator::state;
-use coordinator::table::Settings;
+use coordinator::table::{Rules, Settings};
+use earth_engine::Budgets;
 use mosaic::request::Request;
 use proto::allow::Allow;
 use tracing::Instrument;
@@ -39,7 +41,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let store = ArtifactStore::open(&place, &access).map_err(|e| BadInput::one(format!("{field}: {e}")))?;
     let tasks = usize::try_from(division.tasks).unwrap_or(usize::MAX);
-    let door = Door::remembering().with(access.clone());
+    let door = Door::remembering().with(access.clone()).within(Budgets::shared());
     let components = Components {
         store,
         access,
@@ -47,6 +49,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         // Whoever runs it may read what he may.
         allow: Allow::everything(),
         settings: Settings::default(),
+        // Nobody has given a share before it.
+        rules: Rules { grace: Duration::ZERO, ..Rules::default() },
+        budgets: Budgets::shared(),
         state: Arc::new(state::Memory::default()),
         role: state::Memory::role(),
         traced_tasks: args.traced.tasks,

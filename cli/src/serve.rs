@@ -7,7 +7,8 @@ use artifacts::{Access, ArtifactStore, StoreError};
 use coordinator::driver::{Components, Driver};
 use coordinator::services;
 use coordinator::state::{Etcd, EtcdAccess, Memory, Role, StateError, Store};
-use coordinator::table::Settings;
+use coordinator::table::{Rules, Settings};
+use earth_engine::Budgets;
 use proto::allow::Allow;
 use proto::refusal::refusal;
 use tokio::net::TcpListener;
@@ -51,9 +52,12 @@ pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
         // A full disk is waited for: others may make room.
         let settings =
             Settings { lease: Duration::from_secs(args.lease.into()), room: Some(ROOM), ..Settings::default() };
-        let (survey, traced_tasks) =
-            (Arc::new(Library::behind(Door::new(allow.clone()).with(access.clone()))), args.traced.tasks);
-        let components = Components { store, access, survey, allow, settings, state, role, traced_tasks };
+        let budgets = Budgets::shared();
+        let door = Door::new(allow.clone()).with(access.clone()).within(Arc::clone(&budgets));
+        let (survey, traced_tasks, rules) =
+            (Arc::new(Library::behind(door)), args.traced.tasks, Rules::within(settings.lease));
+        let components =
+            Components { store, access, survey, allow, settings, rules, budgets, state, role, traced_tasks };
         let driver = Driver::start(components).await;
         let mut registry = metrics::registry();
         coordinator::metrics::register(&driver, &mut registry);
@@ -102,13 +106,20 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
         metrics::serve(&args.metrics, registry).await?;
         let memory = Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots);
-        let settings =
-            agent::Settings { worker_id: process_id(), slots, memory: Arc::clone(&memory), metrics: counted };
+        let budgets = Budgets::shared();
+        let settings = agent::Settings {
+            worker_id: process_id(),
+            slots,
+            memory: Arc::clone(&memory),
+            metrics: counted,
+            budgets: Some(Arc::clone(&budgets)),
+        };
         let stopped = stop_when_told();
         let executors = Executors {
             memory,
             pool: ::worker::pool(slots)?,
             access: args.access.access(),
+            budgets,
             opened: Mutex::default(),
             stopped: stopped.clone(),
         };
@@ -141,6 +152,7 @@ struct Executors {
     memory: Arc<Budget>,
     pool: Arc<rayon::ThreadPool>,
     access: Access,
+    budgets: Arc<Budgets>,
     opened: Mutex<Option<Opened>>,
     stopped: watch::Receiver<bool>,
 }
@@ -153,7 +165,8 @@ impl Executors {
         }
         let artifacts = self.open(store)?;
         let executor = Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool));
-        let executor = Arc::new(executor.behind(Door::new(allow.clone()).with(self.access.clone())));
+        let door = Door::new(allow.clone()).with(self.access.clone()).within(Arc::clone(&self.budgets));
+        let executor = Arc::new(executor.behind(door));
         *opened = Some(Opened { store: store.to_owned(), allow, executor: Arc::clone(&executor) });
         Ok(executor)
     }

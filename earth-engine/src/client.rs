@@ -9,7 +9,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, Url};
 
 use crate::answer::{Then, pause, refusal};
-use crate::budget::Budget;
+use crate::budget::{Budget, Permit};
 use crate::credentials::{Credentials, Token};
 use crate::{Error, Settings};
 
@@ -20,7 +20,7 @@ const FIRST_TRIES: u32 = 3;
 /// How often a question is put again that meets anything but want of quota.
 const TRIES: u32 = 12;
 /// The profile that is used where there is one, and no other is named.
-const PROFILE: &str = "earth-engine";
+pub(crate) const PROFILE: &str = "earth-engine";
 
 /// Earth Engine, as one credential sees it.
 pub struct Client {
@@ -65,16 +65,17 @@ impl Client {
         question: impl Fn(&reqwest::Client) -> RequestBuilder,
         read: impl Fn(&[u8]) -> Result<T, String>,
     ) -> Result<T, Error> {
-        let (began, mut tries, mut is_renewed) = (Instant::now(), 0, false);
+        let (mut spent, mut tries, mut is_renewed) = (Duration::ZERO, 0, false);
         loop {
-            let then = match self.credentials.token(&self.http).await {
-                Ok(token) => match self.once(what, &question, &token, &read).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(Then::Renew(error)) if is_renewed || !self.credentials.forget(&token) => Then::Stop(error),
-                    Err(then) => then,
-                },
+            // It may be long until there is a permit: that is nobody's fault, and tokens run out meanwhile.
+            let permit = self.budget.take().await;
+            let began = Instant::now();
+            let then = match self.permitted(&permit, what, &question, &read).await {
+                Ok(answer) => return Ok(answer),
+                Err(Then::Renew(error)) if is_renewed => Then::Stop(error),
                 Err(then) => then,
             };
+            drop(permit);
             let (error, at_least) = match then {
                 Then::Stop(error) => return Err(error),
                 Then::Renew(_) => {
@@ -85,7 +86,8 @@ impl Client {
             };
             let pause = pause(tries, at_least);
             tries += 1;
-            if self.is_enough(&error, tries) || began.elapsed() + pause > self.settings.patience {
+            spent += began.elapsed() + pause;
+            if self.is_enough(&error, tries) || spent > self.settings.patience {
                 return Err(error);
             }
             tracing::debug!(what, %error, ?pause, "asked again");
@@ -107,6 +109,30 @@ impl Client {
         }
     }
 
+    /// One try, which ends where the share does that its permit is of.
+    async fn permitted<T>(
+        &self,
+        permit: &Permit<'_>,
+        what: &str,
+        question: impl Fn(&reqwest::Client) -> RequestBuilder,
+        read: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<T, Then> {
+        let asked = async {
+            let token = self.credentials.token(&self.http).await?;
+            match self.once(what, &question, &token, &read).await {
+                Err(Then::Renew(error)) if !self.credentials.forget(&token) => Err(Then::Stop(error)),
+                answered => answered,
+            }
+        };
+        tokio::select! {
+            answered = asked => answered,
+            () = permit.lapsed() => {
+                let (at, why) = (self.settings.base.to_string(), "the share of its requests has run out".to_owned());
+                Err(Then::Again(Error::Away { at, why }, None))
+            }
+        }
+    }
+
     async fn once<T>(
         &self,
         what: &str,
@@ -118,14 +144,12 @@ impl Client {
         if let Some(project) = self.credentials.project() {
             request = request.header("x-goog-user-project", project);
         }
-        let permit = self.budget.take().await;
         let at = self.settings.base.as_str();
         let away = |why: String| Then::Again(Error::Away { at: at.to_owned(), why }, None);
         let answer = request.send().await.map_err(|e| away(plain(&e)))?;
         self.has_answered.store(true, Ordering::Relaxed);
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await.map_err(|e| away(plain(&e)))?;
-        drop(permit);
         if !status.is_success() {
             return Err(refusal(what, at, status, &headers, &body));
         }

@@ -23,7 +23,7 @@ mod pixels;
 mod place;
 mod settings;
 
-pub use budget::Budget;
+pub use budget::{Budget, Budgets};
 pub use client::Client;
 pub use error::Error;
 pub use image::{Band, Grid, Image, SampleType};

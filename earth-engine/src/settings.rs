@@ -66,8 +66,8 @@ fn url(text: &str) -> Result<Url, Error> {
     bare.ok_or_else(|| Error::Setting(format!("{BASE_NAME}: it is no URL: write it as {BASE}")))
 }
 
-/// Requests that this process may have under way at once: `CLEARMOSAIC_EARTH_ENGINE_REQUESTS`, else as many as one
-/// credential is answered. Several processes that share a credential share these out by that setting.
+/// Requests that may be under way at once with one credential: `CLEARMOSAIC_EARTH_ENGINE_REQUESTS`, else as many as it is
+/// answered. A coordinator shares them out among its workers; to any one of them it gives no more than its own setting.
 #[must_use]
 pub fn at_once() -> usize {
     let told = environment("CLEARMOSAIC_EARTH_ENGINE_REQUESTS").and_then(|text| text.trim().parse().ok());

@@ -25,6 +25,7 @@ pub mod allow;
 pub mod coordinators;
 pub mod job;
 pub mod limits;
+pub mod permits;
 pub mod refusal;
 pub mod tls;
 pub mod trace;

@@ -22,3 +22,5 @@ pub const SLOTS: u32 = 1024;
 pub const GRANTS: usize = 64;
 /// Leases that a worker may name at once.
 pub const LEASES: usize = 4096;
+/// Budgets that a worker may claim shares of at once.
+pub const CLAIMS: usize = 64;

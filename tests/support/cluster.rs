@@ -6,10 +6,14 @@ use std::process::{Command, Stdio};
 
 use crate::{Process, Run, binary, command};
 
+/// Variables of the environment.
+type Environment = [(&'static str, String)];
+
 /// `clearmosaic ARGS`, its results the test's to read.
-fn start(args: &[&str]) -> Process {
+fn start(args: &[&str], environment: &Environment) -> Process {
     let mut command = Command::new(binary());
     command.args(args).env_remove("RUST_LOG").stdout(Stdio::piped()).stderr(Stdio::null());
+    command.envs(environment.iter().map(|(name, value)| (*name, value)));
     Process::spawn(&mut command).expect("clearmosaic starts")
 }
 
@@ -19,6 +23,8 @@ pub struct Coordinator {
     pub process: Process,
     /// Where it listens.
     pub url: String,
+    /// What its workers' environment says besides.
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Coordinator {
@@ -37,13 +43,23 @@ impl Coordinator {
     /// Where it does not tell where it listens.
     #[must_use]
     pub fn with(at: &str, store: &Path, options: &[&str]) -> Self {
+        Self::within(&[], at, store, options)
+    }
+
+    /// The same in an environment, which is its workers' too.
+    ///
+    /// # Panics
+    /// Where it does not tell where it listens.
+    #[must_use]
+    pub fn within(environment: &Environment, at: &str, store: &Path, options: &[&str]) -> Self {
         let store = store.to_string_lossy();
-        let mut process = start(&[&["coordinator", "--listen", at, "--store", &store], options].concat());
+        let args = [&["coordinator", "--listen", at, "--store", &store], options].concat();
+        let mut process = start(&args, environment);
         let mut line = String::new();
         let stdout = process.stdout().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("it tells where it listens");
         assert!(line.starts_with("http"), "it tells where it listens: {line}");
-        Self { process, url: line.trim_end().to_owned() }
+        Self { process, url: line.trim_end().to_owned(), environment: environment.to_vec() }
     }
 
     /// The address in its URL.
@@ -55,7 +71,7 @@ impl Coordinator {
     /// A worker of it.
     #[must_use]
     pub fn worker(&self, args: &[&str]) -> Process {
-        start(&[&["worker", "--coordinator", &self.url], args].concat())
+        start(&[&["worker", "--coordinator", &self.url], args].concat(), &self.environment)
     }
 
     /// Runs a command that asks it, to its end.

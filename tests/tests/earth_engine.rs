@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::earth_engine::{EarthEngine, slovenia as images};
-use tests::{Asked, BUCKET, Faults, Process, Run, S3, assert_same, binary, command, rasters, run_command, slovenia};
+use tests::{
+    Asked, BUCKET, Coordinator, Faults, Process, Run, S3, assert_same, binary, command, rasters, run_command, slovenia,
+};
 
 fn request(dir: &Path, name: &str, scenes: &Value, scores: &Value) -> std::path::PathBuf {
     let request = json!({
@@ -77,6 +79,31 @@ fn the_mosaic_is_that_of_local_files_with_faults_too() {
     let seen = server.archive().seen();
     assert!(seen.faults > 0 && server.tokens_given() > 1, "{seen:?}");
     assert!(seen.requests * 2 <= asked * 3, "{} requests, {asked} without faults", seen.requests);
+}
+
+#[test]
+fn a_cluster_has_no_more_requests_under_way_than_a_credential_may() {
+    let Some(data) = slovenia() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let server = EarthEngine::of(images(&data));
+    let account = server.service_account(dir.path(), u64::MAX);
+    let mut environment = server.address();
+    environment.push(("GOOGLE_APPLICATION_CREDENTIALS", account.to_string_lossy().into_owned()));
+    environment.push(("CLEARMOSAIC_EARTH_ENGINE_REQUESTS", "5".to_owned()));
+    let coordinator = Coordinator::within(&environment, "127.0.0.1:0", &dir.path().join("store"), &["--lease", "3"]);
+    let workers = [(); 3].map(|()| coordinator.worker(&["--slots", "4"]));
+    let (scenes, scores) = earth_engine();
+    let path = request(dir.path(), "shared", &scenes, &scores);
+    let mut sliced: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    sliced["slice"] = "P2D".into();
+    fs::write(&path, sliced.to_string()).unwrap();
+    let report = coordinator.ask(&["submit", &path.to_string_lossy(), "--watch", "--json"]).complete();
+    assert_eq!(report["tasks"]["failed"], 0);
+    // Who asks has got a token of its own first: the coordinator, and several of the workers.
+    assert!(server.tokens_given() > 2, "{} processes had a share", server.tokens_given());
+    let most = server.most_at_once();
+    assert!((2..=5).contains(&most), "{most} at once");
+    drop(workers);
 }
 
 #[test]

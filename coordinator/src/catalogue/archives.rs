@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use artifacts::Access;
-use earth_engine::{Budget, Client};
+use earth_engine::{Budgets, Client};
 use proto::allow::Allow;
 use tokio::runtime::{Builder, Handle};
 use web::{Patience, Web, WebError};
@@ -15,6 +15,7 @@ use super::Fault;
 pub struct Archives {
     allow: Allow,
     access: Access,
+    budgets: Arc<Budgets>,
     profile: Option<String>,
     web: Arc<OnceLock<Result<Web, WebError>>>,
 }
@@ -23,13 +24,20 @@ impl Archives {
     /// One that reads what is allowed, with the patience that the environment tells.
     #[must_use]
     pub fn behind(allow: Allow) -> Self {
-        Self { allow, access: Access::default(), profile: None, web: Arc::default() }
+        let (access, budgets) = (Access::default(), Budgets::alone());
+        Self { allow, access, budgets, profile: None, web: Arc::default() }
     }
 
     /// The same, with credential profiles.
     #[must_use]
     pub fn with(self, access: Access) -> Self {
         Self { access, ..self }
+    }
+
+    /// The same, within budgets of requests.
+    #[must_use]
+    pub fn within(self, budgets: Arc<Budgets>) -> Self {
+        Self { budgets, ..self }
     }
 
     /// The same, which a profile of this name lets in where one is named.
@@ -44,9 +52,10 @@ impl Archives {
         &self.allow
     }
 
-    /// A client of Earth Engine's within a budget of requests.
-    pub(super) fn earth_engine(&self, budget: Budget) -> Result<Client, Fault> {
-        Client::open(&self.access, self.profile.as_deref(), Arc::new(budget)).map_err(Fault::EarthEngine)
+    /// A client of Earth Engine's, within its budget of requests.
+    pub(super) fn earth_engine(&self) -> Result<Client, Fault> {
+        let profile = self.profile.as_deref();
+        Client::open(&self.access, profile, self.budgets.of(profile)).map_err(Fault::EarthEngine)
     }
 
     /// Who asks web servers; made when first needed.

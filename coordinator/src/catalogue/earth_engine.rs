@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use earth_engine::{Band, Budget, Client, Error, Image, Query, asset_of};
+use earth_engine::{Band, Client, Error, Image, Query, asset_of};
 use mosaic::aoi::Aoi;
 use mosaic::ids::TileId;
 use mosaic::scene::Baseline;
@@ -20,8 +20,6 @@ use super::source::{Visit, Wanted};
 pub(super) const SCENES: &str = "COPERNICUS/S2_SR_HARMONIZED";
 /// What tells a harmonised collection from its twin.
 const HARMONISED: &str = "_HARMONIZED";
-/// Requests of one plan at once: workers may be asking too.
-const AT_ONCE: usize = 4;
 /// Side of a region, degrees: a few dozen tiles, whose images of a month are a page or two.
 const REGION: f64 = 4.0;
 /// What a region is widened by, degrees: the edges of what is asked for are great circles.
@@ -63,7 +61,7 @@ pub(super) async fn each_item(
 async fn items(collection: &str, wanted: &Wanted, archives: &Archives) -> Result<Vec<Value>, Fault> {
     let asset = asset_of(collection).ok_or_else(|| Fault::EarthEngine(Error::Missing(collection.to_owned())))?;
     archives.allow().admit(&format!("ee://{asset}")).map_err(Fault::NotAllowed)?;
-    let client = archives.earth_engine(Budget::of(AT_ONCE))?;
+    let client = archives.earth_engine()?;
     let images = list(&client, &asset, wanted).await?;
     let twin = collection.strip_suffix(HARMONISED).filter(|_| !collection.contains("CLOUD_SCORE"));
     let twins = match twin.and_then(asset_of) {

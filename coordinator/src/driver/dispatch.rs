@@ -97,6 +97,7 @@ impl Driver {
 
     /// Takes back what a worker holds that goes away.
     pub fn leave(self: &Arc<Self>, worker: &str) {
+        self.free_permits(worker);
         let left = self.lock().table.leave(worker, self.now());
         self.wake();
         left.iter().for_each(|job| self.follow(job));

@@ -27,6 +27,7 @@ impl Driver {
 
     /// Loads what there is to do, and goes on with it, unless the role changes meanwhile.
     async fn take_over(self: &Arc<Self>, role: &mut watch::Receiver<Role>) {
+        self.begin_permits();
         let records = loop {
             match self.components.state.load().await {
                 Ok(records) => break records,
@@ -137,6 +138,7 @@ impl Driver {
     /// Forgets everything: another one leads. Those that watch look for it.
     pub(super) fn step_down(&self) {
         *self.lock() = Inner::default();
+        self.components.budgets.close();
         self.ready.notify_waiters();
     }
 

@@ -17,6 +17,7 @@ mod error;
 mod lead;
 mod mend;
 mod note;
+mod permits;
 mod publish;
 mod request;
 mod submit;
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use artifacts::{Access, ArtifactStore};
+use earth_engine::Budgets;
 use mosaic::survey::Survey;
 use proto::allow::Allow;
 use proto::job::{JobProgress, JobState};
@@ -36,7 +38,7 @@ use tracing::info_span;
 use crate::job::Job;
 use crate::metrics::{Figures, Metrics, REMEMBERED};
 use crate::state::{self, Record, Role};
-use crate::table::{Expired, JobTable, Settings, Table};
+use crate::table::{Expired, JobTable, Permits, Rules, Settings, Table};
 use crate::trace::TaskContexts;
 
 pub use error::{NoJob, NotLeader, ReadError, RetryError, SubmitError};
@@ -54,6 +56,10 @@ pub struct Components {
     pub allow: Allow,
     /// How patient the table is.
     pub settings: Settings,
+    /// How budgets of requests are shared out among processes.
+    pub rules: Rules,
+    /// This process's own shares of them, for listing.
+    pub budgets: Arc<Budgets>,
     /// What must not be forgotten.
     pub state: Arc<dyn state::Store>,
     /// Whether this coordinator leads.
@@ -144,6 +150,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Driver {
     components: Components,
     inner: Mutex<Inner>,
+    permits: Mutex<Permits>,
     /// Held by whoever writes the record of a job that is known.
     records: tokio::sync::Mutex<()>,
     /// Wakes one of those that wait for tasks, when there is one to be had.
@@ -159,8 +166,10 @@ impl Driver {
     /// A driver that goes on with what there is to do, where it leads. It ticks, and changes its role, while it lives.
     pub async fn start(components: Components) -> Arc<Self> {
         let mut role = components.role.clone();
+        let permits = Mutex::new(Permits::beginning(components.rules, Duration::ZERO));
         let driver = Arc::new(Self {
             components,
+            permits,
             inner: Mutex::new(Inner::default()),
             records: tokio::sync::Mutex::new(()),
             ready: Notify::new(),
@@ -232,6 +241,7 @@ impl Driver {
     }
 
     fn tick(self: &Arc<Self>) {
+        self.claim_own();
         let ids: Vec<String> = {
             let mut inner = self.lock();
             for (job, expired) in inner.table.tick(self.now()) {

@@ -139,8 +139,8 @@ impl Driver {
     }
 
     fn plan(&self, request: Request) -> Result<(Job, JobTable), SubmitError> {
-        let Components { store, survey, allow, access, .. } = &self.components;
-        let archives = Archives::behind(allow.clone()).with(access.clone());
+        let Components { store, survey, allow, access, budgets, .. } = &self.components;
+        let archives = Archives::behind(allow.clone()).with(access.clone()).within(Arc::clone(budgets));
         let at_hand = attachments::at_hand(&request, store)?;
         let link = || link_all(at_hand.request.clone(), survey.as_ref(), &archives);
         let mut linked = info_span!("prepare").in_scope(link)?;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use proto::limits::{LEASES, NAME, SLOTS};
+use proto::limits::{CLAIMS, LEASES, NAME, SLOTS};
+use proto::wire::PermitClaim;
 use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
@@ -37,6 +38,14 @@ pub fn leases(count: usize) -> Result<(), Status> {
     Ok(())
 }
 
+/// How many budgets a worker claims shares of, and by which names.
+pub fn claims(claims: &[PermitClaim]) -> Result<(), Status> {
+    if claims.len() > CLAIMS || claims.iter().any(|claim| claim.credential.len() > NAME) {
+        return Err(too_much(format_args!("`claims`: at most {CLAIMS}, of credentials of at most {NAME} bytes")));
+    }
+    Ok(())
+}
+
 /// The next message of a stream, which may not stand still for long.
 pub async fn next<T>(stream: &mut Streaming<T>) -> Result<Option<T>, Status> {
     let stalled = |_| Status::cancelled(format!("nothing came for {} s: the stream is cut", STALLED.as_secs()));
@@ -57,6 +66,8 @@ mod tests {
             worker("a\nb").unwrap_err(),
             slots(SLOTS + 1).unwrap_err(),
             leases(LEASES + 1).unwrap_err(),
+            claims(&vec![PermitClaim::default(); CLAIMS + 1]).unwrap_err(),
+            claims(&[PermitClaim { credential: long.clone(), ..PermitClaim::default() }]).unwrap_err(),
         ];
         for status in refused {
             assert!(status.message().starts_with('`') && !status.message().contains('\n'), "{}", status.message());

@@ -39,15 +39,23 @@ impl WorkService for Work {
         request: Request<RenewLeasesRequest>,
     ) -> Result<Response<RenewLeasesResponse>, Status> {
         leading(&self.0)?;
-        let RenewLeasesRequest { worker_id, leases, leaving } = request.into_inner();
+        let RenewLeasesRequest { worker_id, leases, leaving, claims, claims_number } = request.into_inner();
         bounds::worker(&worker_id)?;
         bounds::leases(leases.len())?;
+        bounds::claims(&claims)?;
         if leaving {
             self.0.leave(&worker_id);
         }
         let leases: Vec<LeaseRef> = leases.into_iter().map(Into::into).collect();
         let void_leases = self.0.renew(&worker_id, &leases).into_iter().map(Into::into).collect();
-        Ok(Response::new(RenewLeasesResponse { void_leases }))
+        let (shares, ttl) = if claims.is_empty() {
+            (Vec::new(), Duration::ZERO)
+        } else {
+            self.0.claim(&worker_id, claims_number, claims.into_iter().map(Into::into).collect())
+        };
+        let shares = shares.into_iter().map(Into::into).collect();
+        let shares_ttl_ms = u32::try_from(ttl.as_millis()).unwrap_or(u32::MAX);
+        Ok(Response::new(RenewLeasesResponse { void_leases, shares, shares_ttl_ms }))
     }
 
     async fn report_tasks(

@@ -20,6 +20,7 @@
 //! counts.
 
 mod job;
+mod permits;
 mod ready;
 mod share;
 mod state;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use proto::work::Failure;
 
 pub use job::{Changes, Ended, Expired, JobTable, Progress, Report, Saved, SetAside, Unknown};
+pub use permits::{Permits, Rules};
 pub use state::{Setbacks, Settings, State, Tally};
 
 /// Time on the coordinator's clock since it started.

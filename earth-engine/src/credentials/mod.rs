@@ -145,5 +145,5 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::Setting(format!("credentials: {}: {}", path.display(), error.kind()))
 }
 
-/// How long a token must still be good to be used.
+/// How long a token must still be good to be used, where it is good for long.
 const MARGIN: Duration = Duration::from_secs(60);

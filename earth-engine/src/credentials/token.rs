@@ -20,7 +20,8 @@ const SHORT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Token {
     pub text: String,
-    until: Option<Instant>,
+    /// When another one is asked for.
+    renew: Option<Instant>,
 }
 
 #[derive(Deserialize)]
@@ -41,12 +42,17 @@ struct Refusal {
 impl Token {
     /// One of which nobody knows how long it is good.
     pub fn lasting(text: &str) -> Self {
-        Self { text: text.to_owned(), until: None }
+        Self { text: text.to_owned(), renew: None }
     }
 
     /// Whether it is good for a while yet.
     pub fn is_good(&self) -> bool {
-        self.until.is_none_or(|until| Instant::now() + MARGIN < until)
+        self.renew.is_none_or(|renew| Instant::now() < renew)
+    }
+
+    /// One that is good for so long. It is not used to its end, of a short life to its last quarter.
+    fn lasting_for(text: String, good: Duration) -> Self {
+        Self { text, renew: Instant::now().checked_add(good.saturating_sub(MARGIN.min(good / 4))) }
     }
 }
 
@@ -68,9 +74,7 @@ pub(super) async fn ask(request: RequestBuilder, at: &str) -> Result<Token, NotG
     if status.is_success() {
         let unclear = || NotGiven { then: away("what came is no token".to_owned()), clock };
         let given: Given = serde_json::from_slice(&body).map_err(|_| unclear())?;
-        // One that is short-lived is asked for anew each time rather than not used at all.
-        let until = Instant::now().checked_add(Duration::from_secs(given.expires_in));
-        return Ok(Token { text: given.access_token, until });
+        return Ok(Token::lasting_for(given.access_token, Duration::from_secs(given.expires_in)));
     }
     let then = match refusal("a token", at, status, &headers, &body) {
         again @ Then::Again(..) => again,
@@ -106,4 +110,19 @@ pub(super) async fn of_machine(http: &reqwest::Client, host: &str) -> Result<Tok
         then => then,
     }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_before_it_runs_out_and_a_short_one_is_used_all_the_same() {
+        let renewed = |seconds| {
+            let token = Token::lasting_for(String::new(), Duration::from_secs(seconds));
+            token.renew.unwrap().saturating_duration_since(Instant::now()).as_secs_f64().round()
+        };
+        assert_eq!([3600, 120, 40].map(renewed), [3540.0, 90.0, 30.0]);
+        assert!(!Token::lasting_for(String::new(), Duration::ZERO).is_good());
+    }
 }

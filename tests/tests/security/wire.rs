@@ -64,7 +64,7 @@ fn too_much_of_anything() {
         let renew = |count| RenewLeasesRequest {
             worker_id: "w".into(),
             leases: vec![LeaseRef::default(); count],
-            leaving: false,
+            ..RenewLeasesRequest::default()
         };
         of_one_line("a message", work.lease_tasks(lease("x".repeat(MESSAGE + 1), 1)).await, Code::OutOfRange, "limit");
         of_one_line("a name", work.lease_tasks(lease("x".repeat(999), 1)).await, Code::InvalidArgument, "`worker_id`");
@@ -132,7 +132,11 @@ fn a_task_that_the_worker_does_not_hold() {
             assert_eq!(refused, std::slice::from_ref(lease), "{what}");
         }
         let renewed = work
-            .renew_leases(RenewLeasesRequest { worker_id: "thief".into(), leases: vec![held.clone()], leaving: false })
+            .renew_leases(RenewLeasesRequest {
+                worker_id: "thief".into(),
+                leases: vec![held.clone()],
+                ..RenewLeasesRequest::default()
+            })
             .await;
         assert_eq!(renewed.unwrap().into_inner().void_leases, [held]);
     });

@@ -30,6 +30,10 @@ impl Held {
         Self { coordinators, worker_id, leases: Arc::default() }
     }
 
+    pub(super) const fn coordinators(&self) -> &Coordinators {
+        &self.coordinators
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<LeaseRef, Cancel>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,7 +64,7 @@ impl Held {
 
     fn request(&self, leaving: bool) -> RenewLeasesRequest {
         let leases = if leaving { Vec::new() } else { self.lock().keys().cloned().map(Into::into).collect() };
-        RenewLeasesRequest { worker_id: self.worker_id.clone(), leases, leaving }
+        RenewLeasesRequest { worker_id: self.worker_id.clone(), leases, leaving, ..RenewLeasesRequest::default() }
     }
 
     pub(super) async fn renew_now(&self) {

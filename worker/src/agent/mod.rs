@@ -4,11 +4,13 @@
 //! ```text
 //! ask, with all free slots ──► slot (a thread: executes) ──► report, with all that has ended meanwhile
 //!   ▲                            held: renewed on a timer of its own; a lease that is void cancels its task
+//!   │                            permits: shares of budgets of requests, claimed on a timer of theirs
 //!   └────────────────────────────────────────────────────────┘
 //! ```
 
 mod ask;
 mod held;
+mod permits;
 mod report;
 mod slot;
 
@@ -16,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifacts::StoreError;
+use earth_engine::Budgets;
 use proto::allow::{Allow, BadPrefix};
 use proto::coordinators::Coordinators;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -47,6 +50,8 @@ pub struct Settings {
     pub memory: Arc<Memory>,
     /// Where its figures are counted.
     pub metrics: Arc<Metrics>,
+    /// Budgets of requests that it claims shares of; none where another agent does so for the process.
+    pub budgets: Option<Arc<Budgets>>,
 }
 
 /// Why an agent ends before it is told to.
@@ -78,7 +83,10 @@ pub async fn work(
     let reporter = Reporter::start(coordinators.clone(), settings.worker_id.clone());
     let mut asker = Asker::new(coordinators, held.clone(), settings.worker_id.clone());
     let slots = Arc::new(Semaphore::new(settings.slots));
-    let (mut running, mut renewing) = (JoinSet::new(), JoinSet::new());
+    let (mut running, mut renewing, mut claiming) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+    if let Some(budgets) = &settings.budgets {
+        claiming.spawn(permits::claim(held.coordinators().clone(), settings.worker_id.clone(), Arc::clone(budgets)));
+    }
     while !*stop.borrow() {
         let asked = async {
             let mut free = free(&slots, &settings).await?;
@@ -115,6 +123,8 @@ pub async fn work(
         held.cancel_all();
         while running.join_next().await.is_some() {}
     }
+    claiming.shutdown().await;
+    settings.budgets.iter().for_each(|budgets| budgets.close());
     held.say_goodbye().await;
     Ok(())
 }

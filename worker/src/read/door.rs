@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use artifacts::Access;
 use artifacts::remote::Call;
+use earth_engine::Budgets;
 use gdal::{DatasetOptions, GdalOpenFlags};
 use mosaic::href::{of_profile, unsigned};
 use proto::allow::Allow;
@@ -30,6 +31,7 @@ pub struct Admitted {
 pub struct Door {
     allow: Allow,
     access: Access,
+    budgets: Arc<Budgets>,
     /// Opened when something on another machine is.
     network: Arc<OnceLock<Result<Network, String>>>,
     signed: Option<Arc<Mutex<HashMap<String, String>>>>,
@@ -45,6 +47,18 @@ impl Door {
     /// With which credentials.
     pub(super) const fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Within which budgets of requests.
+    #[must_use]
+    pub const fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
+    }
+
+    /// The same, within budgets of requests.
+    #[must_use]
+    pub fn within(self, budgets: Arc<Budgets>) -> Self {
+        Self { budgets, ..self }
     }
 
     /// The same, with credentials.

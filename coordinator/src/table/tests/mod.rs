@@ -1,5 +1,6 @@
 //! The table's transitions.
 
+mod permits;
 mod random;
 mod sharing;
 mod transitions;

@@ -25,7 +25,8 @@ use artifacts::{Access, ArtifactStore};
 use coordinator::attachments::Attachments;
 use coordinator::driver::{Components, Driver};
 use coordinator::state::Role;
-use coordinator::table::Settings;
+use coordinator::table::{Rules, Settings};
+use earth_engine::Budgets;
 use fastrand::Rng;
 use mosaic::ids::Key;
 use mosaic::projection::{Projection, ProjectionError};
@@ -150,6 +151,8 @@ impl World {
             survey: Arc::new(NoHeaders),
             allow: Allow::everything(),
             settings: settings(),
+            rules: Rules::default(),
+            budgets: Budgets::alone(),
             state: self.places[place].seat(),
             role: role.subscribe(),
             traced_tasks: 0,

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Response, StatusCode};
@@ -146,11 +146,18 @@ fn missing(name: &str) -> Refusal {
 }
 
 async fn serve(State(served): State<Arc<Served>>, request: Request) -> Response<Body> {
+    if request.uri().path() == "/token" {
+        return respond(token(&served, request).await);
+    }
     let at_once = served.at_once.fetch_add(1, Ordering::SeqCst) + 1;
     served.most.fetch_max(at_once, Ordering::SeqCst);
     tokio::time::sleep(TAKES).await;
     let answer = answer(&served, request, at_once).await;
     served.at_once.fetch_sub(1, Ordering::SeqCst);
+    respond(answer)
+}
+
+fn respond(answer: Answer) -> Response<Body> {
     let respond = |status, kind: &str, body: Vec<u8>| {
         Response::builder().status(status).header(CONTENT_TYPE, kind).body(Body::from(body)).expect("an answer")
     };
@@ -170,12 +177,18 @@ async fn serve(State(served): State<Arc<Served>>, request: Request) -> Response<
     }
 }
 
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    to_bytes(body, 1 << 20).await.map_err(|_| Refusal(StatusCode::PAYLOAD_TOO_LARGE, String::new()))
+}
+
+/// Tokens are given by somebody else than Earth Engine.
+async fn token(served: &Served, request: Request) -> Answer {
+    served.tokens.give(&read(request.into_body()).await?).map(json_answer)
+}
+
 async fn answer(served: &Arc<Served>, request: Request, at_once: usize) -> Answer {
     let (head, body) = request.into_parts();
-    let body = to_bytes(body, 1 << 20).await.map_err(|_| Refusal(StatusCode::PAYLOAD_TOO_LARGE, String::new()))?;
-    if head.uri.path() == "/token" {
-        return served.tokens.give(&body).map(json_answer);
-    }
+    let body = read(body).await?;
     if at_once > AT_ONCE || !served.has_quota() {
         let message = "Too many concurrent requests, or quota exceeded.".to_owned();
         return Err(Refusal(StatusCode::TOO_MANY_REQUESTS, message));

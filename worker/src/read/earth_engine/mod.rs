@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::{Access, remote};
-use earth_engine::{Band, Budget, Client, Error, Image, Place, SampleType, Samples, at_once};
+use earth_engine::{Band, Budgets, Client, Error, Image, Place, SampleType, Samples};
 use lru::LruCache;
 use mosaic::grid::{PixelGrid, TILE_SIZE_M};
 
@@ -36,22 +36,23 @@ type Opened = Result<Arc<Client>, Error>;
 /// Earth Engine, for all threads of a process.
 pub struct EarthEngine {
     access: Access,
+    budgets: Arc<Budgets>,
     /// By the profile that was named.
     clients: Mutex<HashMap<Option<String>, Opened>>,
     images: Mutex<LruCache<String, Arc<Image>>>,
 }
 
 impl EarthEngine {
-    /// Earth Engine with the credentials of profiles and of the environment, each within a budget of its own. Nothing is
-    /// asked, nor a credential looked at, until something is read.
+    /// Earth Engine with the credentials of profiles and of the environment, each within its budget. Nothing is asked,
+    /// nor a credential looked at, until something is read.
     #[must_use]
-    pub fn new(access: Access) -> Self {
-        Self { access, clients: Mutex::default(), images: Mutex::new(LruCache::new(IMAGES)) }
+    pub fn new(access: Access, budgets: Arc<Budgets>) -> Self {
+        Self { access, budgets, clients: Mutex::default(), images: Mutex::new(LruCache::new(IMAGES)) }
     }
 
     /// The client that a profile lets in, or what the environment says; opened once.
     pub(crate) fn client(&self, profile: Option<&str>) -> Opened {
-        let open = || Client::open(&self.access, profile, Arc::new(Budget::of(at_once()))).map(Arc::new);
+        let open = || Client::open(&self.access, profile, self.budgets.of(profile)).map(Arc::new);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.entry(profile.map(str::to_owned)).or_insert_with(open).clone()
     }

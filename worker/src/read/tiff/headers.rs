@@ -65,7 +65,7 @@ impl Headers {
     #[must_use]
     pub fn behind(door: Door) -> Self {
         let (known, heads) = (Mutex::new(LruCache::new(FILES)), Heads::default());
-        let earth_engine = EarthEngine::new(door.access().clone());
+        let earth_engine = EarthEngine::new(door.access().clone(), Arc::clone(door.budgets()));
         Self { known, heads, door, earth_engine }
     }
 
