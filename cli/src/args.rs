@@ -130,6 +130,9 @@ pub struct RunArgs {
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
+    /// How much of --scratch to use.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
     /// Directory or object store that keeps what is done, for this request and others: a path, or s3://bucket/prefix,
     /// gs://, az:// [default: .store in the output].
     #[arg(long, value_name = "DIR|URL")]
@@ -269,9 +272,20 @@ pub struct WorkerArgs {
     /// Memory to use at most, GDAL's cache included, such as 512MiB or 4GiB [default: half of the machine].
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<ByteSize>,
+    /// How much of --scratch to use.
+    #[command(flatten)]
+    pub scratch: ScratchArgs,
     /// Where its figures are served.
     #[command(flatten)]
     pub metrics: MetricsArgs,
+}
+
+/// How much room files in the making may take.
+#[derive(Debug, clap::Args)]
+pub struct ScratchArgs {
+    /// Bytes of files in --scratch at most, such as 20GiB: tasks wait for room there [default: what is free].
+    #[arg(long = "scratch-size", id = "scratch_size", value_name = "SIZE")]
+    pub size: Option<ByteSize>,
 }
 
 /// How to get at object stores.

@@ -14,8 +14,8 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::{Endpoint, Uri};
 use worker::agent;
+use worker::budget::Budget;
 use worker::execute::Executor;
-use worker::memory::Memory;
 use worker::metrics::Metrics;
 use worker::read::Door;
 
@@ -30,11 +30,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a coordinator and `workers` workers, which share a memory budget and what may be opened.
+    /// Starts a coordinator and `workers` workers, which share budgets, of memory and of files in the making, and what may be opened.
     pub async fn start(
         components: Components,
         workers: usize,
-        memory: Arc<Memory>,
+        [memory, scratch]: [Arc<Budget>; 2],
         door: Door,
     ) -> anyhow::Result<Self> {
         let (dial, dialled) = mpsc::unbounded_channel();
@@ -50,17 +50,18 @@ impl Cluster {
         });
         // One for all: what one worker has learnt of a file or of a plan, the others need not ask again.
         let budgets = Arc::clone(door.budgets());
-        let executor = Arc::new(Executor::new(store, Arc::clone(&memory), worker::pool(workers)?).behind(door));
+        let executor = Executor::new(store, Arc::clone(&memory), worker::pool(workers)?).behind(door);
+        let executor = Arc::new(executor.with_scratch(Arc::clone(&scratch)));
         let mut cluster = Self { dial, stop, workers: JoinSet::new() };
         let metrics = Arc::new(Metrics::default());
         for number in 0..workers {
             let coordinators = cluster.coordinators().await?;
             let executor = Arc::clone(&executor);
             let worker_id = format!("worker-{number}");
-            let (memory, metrics) = (Arc::clone(&memory), Arc::clone(&metrics));
+            let (memory, scratch, metrics) = (Arc::clone(&memory), Arc::clone(&scratch), Arc::clone(&metrics));
             // What they read they read together: one claims for all.
             let budgets = (number == 0).then(|| Arc::clone(&budgets));
-            let settings = agent::Settings { worker_id, slots: 1, memory, metrics, budgets };
+            let settings = agent::Settings { worker_id, slots: 1, memory, scratch, metrics, budgets };
             let stopped = stopped.clone();
             cluster.workers.spawn(async move {
                 let executors = |_: &str, _| Ok(Arc::clone(&executor));

@@ -1,4 +1,6 @@
-//! Divides the memory that the process may use.
+//! Divides the memory that the process may use; and how much room it has for files.
+
+use std::path::Path;
 
 use bytesize::ByteSize;
 
@@ -32,6 +34,17 @@ pub fn divide(given: Option<ByteSize>) -> Result<Division, BadInput> {
 fn half_of_the_machine() -> u64 {
     let info = rustix::system::sysinfo();
     (info.totalram as u64) * u64::from(info.mem_unit) / 2
+}
+
+/// Bytes of files in the making: what `--scratch-size` gives, or what is free in that directory.
+pub fn files(given: Option<ByteSize>, scratch: &Path) -> usize {
+    let free = || {
+        let there = scratch.ancestors().find(|path| path.exists())?;
+        let disk = rustix::fs::statvfs(there).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    };
+    let bytes = given.map(|size| size.as_u64()).or_else(free).unwrap_or(u64::MAX);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Makes the allocator keep to one heap, and reuse in it the planes of pixels that are freed.

@@ -12,8 +12,8 @@ use earth_engine::Budgets;
 use mosaic::request::Request;
 use proto::allow::Allow;
 use tracing::Instrument;
+use worker::budget::Budget;
 use worker::library::Library;
-use worker::memory::Memory;
 use worker::read::Door;
 
 use crate::args::RunArgs;
@@ -33,6 +33,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let workers = args.workers.map_or(cores, usize::from);
     worker::set_gdal_cache(division.gdal);
     let access = args.access.access();
+    let files = memory::files(args.scratch.size, &access.scratch);
     // Asked before the store is opened, which is in the output unless told otherwise.
     version::check(&request, &access).map_err(|e| BadInput::one(e.to_string()))?;
     let (place, field) = match &args.store {
@@ -58,7 +59,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ended = runtime.block_on(async {
-        let cluster = Cluster::start(components, workers, Memory::new(tasks, workers), door).await?;
+        let budgets = [Budget::new(tasks, workers), Budget::new(files, workers)];
+        let cluster = Cluster::start(components, workers, budgets, door).await?;
         let span = tracing::info_span!("run", mosaic = request.name);
         telemetry::follow_environment(&span);
         let ended = drive(&cluster, &request, args.json).instrument(span).await;

@@ -15,9 +15,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::TcpListenerStream;
 use worker::agent::{self, AgentError};
+use worker::budget::Budget;
 use worker::execute::Executor;
 use worker::library::Library;
-use worker::memory::Memory as Budget;
 use worker::metrics::Metrics;
 use worker::read::Door;
 
@@ -106,19 +106,23 @@ pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
         let counted = Arc::new(Metrics::registered(&mut registry, slots));
         metrics::serve(&args.metrics, registry).await?;
         let memory = Budget::new(usize::try_from(division.tasks).unwrap_or(usize::MAX), slots);
+        let access = args.access.access();
+        let scratch = Budget::new(memory::files(args.scratch.size, &access.scratch), slots);
         let budgets = Budgets::shared();
         let settings = agent::Settings {
             worker_id: process_id(),
             slots,
             memory: Arc::clone(&memory),
+            scratch: Arc::clone(&scratch),
             metrics: counted,
             budgets: Some(Arc::clone(&budgets)),
         };
         let stopped = stop_when_told();
         let executors = Executors {
             memory,
+            scratch,
             pool: ::worker::pool(slots)?,
-            access: args.access.access(),
+            access,
             budgets,
             opened: Mutex::default(),
             stopped: stopped.clone(),
@@ -150,6 +154,7 @@ struct Opened {
 /// The executor of the store that coordinators name, and of what they allow: one at a time, as they all name the same.
 struct Executors {
     memory: Arc<Budget>,
+    scratch: Arc<Budget>,
     pool: Arc<rayon::ThreadPool>,
     access: Access,
     budgets: Arc<Budgets>,
@@ -165,6 +170,7 @@ impl Executors {
         }
         let artifacts = self.open(store)?;
         let executor = Executor::new(artifacts, Arc::clone(&self.memory), Arc::clone(&self.pool));
+        let executor = executor.with_scratch(Arc::clone(&self.scratch));
         let door = Door::new(allow.clone()).with(self.access.clone()).within(Arc::clone(&self.budgets));
         let executor = Arc::new(executor.behind(door));
         *opened = Some(Opened { store: store.to_owned(), allow, executor: Arc::clone(&executor) });

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 pub mod agent;
+pub mod budget;
 mod codec;
 pub mod execute;
 pub mod gdal_messages;
 mod inflate;
 mod late;
 pub mod library;
-pub mod memory;
 pub mod metrics;
 pub mod project;
 pub mod read;

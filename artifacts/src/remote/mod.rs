@@ -15,7 +15,8 @@ mod source;
 mod transfer;
 
 pub use bucket::{Bucket, Found};
-pub use io::{Call, give_up, spawn, wait};
+pub use io::{Call, give_up, spawn, until, wait};
+pub(crate) use io::{as_here, off};
 pub use said::said;
 pub use source::{object, source};
 pub use transfer::PIECE;

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 
 use super::Bucket;
-use super::io::wait;
+use super::io::{LOOK, given_up_call, is_off, wait};
 use crate::StoreError;
 use crate::contents::{FAILS, FileEntry, into};
 
@@ -32,12 +32,17 @@ static ROOM: Room = Room { taken: Mutex::new(0), freed: Condvar::new() };
 struct Piece;
 
 impl Piece {
-    fn take() -> Self {
-        let taken = ROOM.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = |taken: &mut usize| *taken >= UNDER_WAY;
-        let mut taken = ROOM.freed.wait_while(taken, full).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for it, while it is wanted.
+    fn take() -> Result<Self, StoreError> {
+        let mut taken = ROOM.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= UNDER_WAY {
+            if is_off() {
+                return Err(given_up_call());
+            }
+            (taken, _) = ROOM.freed.wait_timeout(taken, LOOK).unwrap_or_else(PoisonError::into_inner);
+        }
         *taken += 1;
-        Self
+        Ok(Self)
     }
 }
 
@@ -64,13 +69,13 @@ impl Bucket {
         let said = |e| StoreError::io(local, e);
         let size = file.metadata().map_err(said)?.len();
         if size <= PIECE {
-            let _room = Piece::take();
+            let _room = Piece::take()?;
             return self.write(name, read_piece(file, 0..size).map_err(said)?);
         }
         let begun = self.call(name, |store, path| async move { store.put_multipart(&path).await })?;
         let mut upload = begun.map_err(|error| self.said(name, &error))?;
         for piece in pieces(0..size) {
-            let _room = Piece::take();
+            let _room = Piece::take()?;
             match read_piece(file, piece).map_err(said).and_then(|bytes| self.part(name, &mut upload, bytes)) {
                 Ok(()) => {}
                 Err(error) => {
@@ -101,7 +106,7 @@ impl Bucket {
         mut seen: impl FnMut(&[u8]),
     ) -> Result<(), StoreError> {
         for piece in pieces(range) {
-            let _room = Piece::take();
+            let _room = Piece::take()?;
             let start = piece.start;
             let bytes = self.read_range(name, piece)?;
             file.write_all_at(&bytes, start).map_err(|e| StoreError::scratch(local, e))?;
@@ -116,7 +121,7 @@ impl Bucket {
     /// `Missing`; `Corrupt` where it is cut short; what the store says.
     pub fn scan(&self, name: &str, size: u64, mut seen: impl FnMut(&[u8])) -> Result<(), StoreError> {
         for piece in pieces(0..size) {
-            let _room = Piece::take();
+            let _room = Piece::take()?;
             seen(&self.read_range(name, piece)?);
         }
         Ok(())

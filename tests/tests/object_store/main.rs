@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    BUCKET, Coordinator, Link, Mode, Run, S3, World, artifacts, assert_same, clearmosaic, command, rasters, run_command,
+    BUCKET, Coordinator, Link, Mode, Run, S3, SmallDisk, World, artifacts, assert_same, clearmosaic, command, rasters,
+    run_command,
 };
 
 /// The server of all tests, for as long as one of them runs; none where there is none.
@@ -252,6 +253,17 @@ fn a_cluster_over_a_bucket_loses_a_worker() {
     let told: Value = serde_json::from_str(status.stdout.lines().next().unwrap()).unwrap();
     assert_eq!(told["published"], format!("{}/{}/1", cloud.url("out"), cloud.name()));
     assert!(!status.stdout.contains(cloud.s3.secret()));
+}
+
+/// The disk has room for the files of one task, and not for those of four, which run into its end without a budget.
+#[test]
+fn tasks_wait_for_room_for_their_files() {
+    let Some(cloud) = Cloud::new("room") else { return };
+    let Some(disk) = SmallDisk::mount(&cloud.world.path("disk"), 24) else { return };
+    let ended = cloud.run(&json!({}), &["--workers", "4", "--scratch", &disk.path().to_string_lossy()]);
+    assert_eq!(tasks(&ended.complete())[2], 0);
+    assert!(!ended.stderr.contains("no space left"), "{}", ended.stderr);
+    cloud.same_as_whole("little room");
 }
 
 /// The output cannot be reached until all tasks are done and what they made has been spoilt. Nobody reads these rasters

@@ -1,4 +1,4 @@
-//! The agent: leases tasks while it has free slots, and room in memory for them; keeps the leases alive; reports how each
+//! The agent: leases tasks while it has free slots, and room for them; keeps the leases alive; reports how each
 //! task ended. It rides out coordinators that are away.
 //!
 //! ```text
@@ -25,8 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tonic::Status;
 
+use crate::budget::Budget;
 use crate::execute::Executor;
-use crate::memory::Memory;
 use crate::metrics::Metrics;
 use ask::{Asker, Work};
 use held::Held;
@@ -47,7 +47,9 @@ pub struct Settings {
     /// Tasks at once.
     pub slots: usize,
     /// What tasks reserve memory of.
-    pub memory: Arc<Memory>,
+    pub memory: Arc<Budget>,
+    /// What tasks reserve room for files of, where the store is elsewhere.
+    pub scratch: Arc<Budget>,
     /// Where its figures are counted.
     pub metrics: Arc<Metrics>,
     /// Budgets of requests that it claims shares of; none where another agent does so for the process.
@@ -129,11 +131,12 @@ pub async fn work(
     Ok(())
 }
 
-/// Waits for a free slot with room in memory; all that there are.
+/// Waits for a free slot with room in memory and for files; all that there are.
 async fn free(slots: &Arc<Semaphore>, settings: &Settings) -> Result<OwnedSemaphorePermit, Box<Status>> {
     let closed = |e: tokio::sync::AcquireError| Box::new(Status::internal(e.to_string()));
     let mut free = Arc::clone(slots).acquire_owned().await.map_err(closed)?;
-    let room = settings.memory.room(settings.slots).await;
+    let memory = settings.memory.room(settings.slots).await;
+    let room = settings.scratch.room(memory).await;
     let others = u32::try_from(slots.available_permits().min(room - 1)).unwrap_or(u32::MAX);
     if let Ok(others) = Arc::clone(slots).try_acquire_many_owned(others) {
         free.merge(others);

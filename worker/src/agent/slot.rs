@@ -8,13 +8,13 @@ use proto::work::{Failure, FailureKind, Lease, Outcome};
 use super::Settings;
 use super::held::Held;
 use super::report::Reporter;
+use crate::budget::Begun;
 use crate::execute::{Cancel, Executor, TaskError};
-use crate::memory::Begun;
 use crate::metrics::Metrics;
 use crate::told::Told;
 
-/// How long a task that is told to stop may take until its slot goes on without it: one that waits for an archive which
-/// never answers cannot be told. What it holds of memory it holds until it ends.
+/// How long a task that is told to stop may take until its slot goes on without it: one that hangs in a library or on a
+/// disk cannot be told. What it holds of memory it holds until it ends.
 const LEFT: Duration = Duration::from_secs(3);
 /// How often it is looked at whether a task is told to stop.
 const LOOK: Duration = Duration::from_millis(250);
@@ -35,7 +35,7 @@ pub(super) struct Slot {
     metrics: Arc<Metrics>,
     held: Held,
     reporter: Reporter,
-    begun: Begun,
+    begun: [Begun; 2],
     cancel: Cancel,
 }
 
@@ -56,7 +56,7 @@ impl Slot {
             metrics: Arc::clone(&settings.metrics),
             held: held.clone(),
             reporter: reporter.clone(),
-            begun: settings.memory.begin(),
+            begun: [settings.memory.begin(), settings.scratch.begin()],
             cancel,
         }
     }

@@ -4,7 +4,7 @@ use artifacts::StoreError;
 use mosaic::ids::Key;
 use proto::work::{Failure, FailureKind, Outcome};
 
-use crate::memory::NoRoom;
+use crate::budget::NoRoom;
 use crate::read::SceneError;
 use crate::write::WriteError;
 
@@ -29,7 +29,7 @@ pub enum TaskError {
     /// The plan says what cannot be.
     #[error("{0}")]
     Plan(String),
-    /// Others of this worker hold what it needs of memory.
+    /// Others of this worker hold what it needs of memory, or of room for files.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
     /// The task was told to stop.

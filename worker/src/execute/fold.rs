@@ -65,6 +65,13 @@ impl Needs {
         Self { fixed: self.fixed + images + 2 * come, images, ..self }
     }
 
+    /// Bytes of files that so many observations may take, put aside, brought from the store, or written: packed they are
+    /// about half as large, and there twice at most.
+    #[must_use]
+    pub const fn packed(&self, depth: usize) -> usize {
+        self.observation * depth
+    }
+
     /// The least that a fold can do with: two observations at a time.
     #[must_use]
     pub const fn least(&self) -> usize {

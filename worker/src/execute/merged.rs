@@ -51,6 +51,8 @@ impl Executor {
         let shape = shape(shard, planned);
         let depth = shard.scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let chunk = Needs::of(shape.width * shape.rows_per_chunk, shape.width, shape.bands.len(), depth);
+        let whole = Needs::of(shape.width * shape.height, shape.width, shape.bands.len(), depth);
+        let _room = self.room(whole.packed(depth))?;
         let _reserved = self.memory.reserve(chunk.most(depth), chunk.most(depth))?;
         let watch = Stopwatch::start();
         let partials = self.open_partials(&planned.partials)?;

@@ -25,6 +25,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use artifacts::remote::until;
 use artifacts::{ArtifactStore, Kind};
 use lru::LruCache;
 use mosaic::ids::Key;
@@ -33,7 +34,7 @@ use proto::work::{Done, Outcome, TaskSpec, Work};
 use rayon::ThreadPool;
 use serde::de::DeserializeOwned;
 
-use crate::memory::Memory;
+use crate::budget::{Budget, NoRoom, Reservation};
 use crate::read::{Door, Headers};
 
 /// Tells a running task to stop.
@@ -41,7 +42,7 @@ use crate::read::{Door, Headers};
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Stops the task at its next scene or block.
+    /// Stops the task at its next scene or block, or where it waits for another machine.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -50,6 +51,11 @@ impl Cancel {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Does some of the task's work on this thread: what it waits for of other machines is given up when it is to stop.
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        until(&self.0, work)
     }
 
     /// Fails where the task is to stop.
@@ -64,7 +70,8 @@ const SHARDS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 /// Executes tasks against one store.
 pub struct Executor {
     store: ArtifactStore,
-    memory: Arc<Memory>,
+    memory: Arc<Budget>,
+    scratch: Arc<Budget>,
     pool: Arc<ThreadPool>,
     shards: Mutex<LruCache<Key, Arc<TileShard>>>,
     outputs: Mutex<LruCache<Key, Arc<Outputs>>>,
@@ -74,9 +81,16 @@ pub struct Executor {
 impl Executor {
     /// An executor within a memory budget, whose tasks share out what they can among the threads of a pool.
     #[must_use]
-    pub fn new(store: ArtifactStore, memory: Arc<Memory>, pool: Arc<ThreadPool>) -> Self {
+    pub fn new(store: ArtifactStore, memory: Arc<Budget>, pool: Arc<ThreadPool>) -> Self {
         let (shards, outputs) = (Mutex::new(LruCache::new(SHARDS)), Mutex::new(LruCache::new(SHARDS)));
-        Self { store, memory, pool, shards, outputs, headers: Headers::default() }
+        let scratch = Budget::new(usize::MAX, 1);
+        Self { store, memory, scratch, pool, shards, outputs, headers: Headers::default() }
+    }
+
+    /// The same, whose files in the making have a budget too, where the store is elsewhere.
+    #[must_use]
+    pub fn with_scratch(self, scratch: Arc<Budget>) -> Self {
+        Self { scratch, ..self }
     }
 
     /// The same, which opens only what a door admits.
@@ -99,6 +113,12 @@ impl Executor {
     /// # Errors
     /// Why its artifact is not made.
     pub fn run(&self, task: &TaskSpec, cancel: &Cancel) -> Result<Done, TaskError> {
+        let run = cancel.within(|| self.make(task, cancel));
+        // Whatever it says: what it waited for was given up.
+        run.map_err(|error| if cancel.is_cancelled() { TaskError::Cancelled } else { error })
+    }
+
+    fn make(&self, task: &TaskSpec, cancel: &Cancel) -> Result<Done, TaskError> {
         if self.is_made(task)? {
             return Ok(Done::default());
         }
@@ -118,6 +138,11 @@ impl Executor {
                 self.quicklook(&task.key, &*self.outputs(parts::OUTPUTS, outputs)?, &tiles)
             }
         }
+    }
+
+    /// Reserves room for files in the making. In a directory's store they are on its own device, which others fill too.
+    fn room(&self, bytes: usize) -> Result<Option<Reservation>, NoRoom> {
+        self.store.is_remote().then(|| self.scratch.reserve(bytes, bytes)).transpose()
     }
 
     /// Whether the artifact is there: made by someone else under an older lease, or for another request.

@@ -39,6 +39,7 @@ impl Executor {
         let none = || TaskError::Plan(format!("the plan has no output tile {output}"));
         let tile = outputs.tiles.get(output).ok_or_else(none)?;
         let needs = Needs::of(outputs, tile);
+        let _room = self.room(needs.files(tile, self.pool.current_num_threads()))?;
         let reserved = self.memory.reserve(needs.least(), needs.most(self.pool.current_num_threads()))?;
         let watch = Stopwatch::start();
         let (threads, bound) = needs.divide(reserved.bytes(), self.pool.current_num_threads());
@@ -53,7 +54,7 @@ impl Executor {
             // What is told of a block is told of this tile, whatever thread it is on.
             let _within = assemble.enter();
             cancel.check()?;
-            let block = assembler.block(window, &inputs).map_err(|error| match error {
+            let block = cancel.within(|| assembler.block(window, &inputs)).map_err(|error| match error {
                 AssembleError::Composite(error) => error,
                 other => TaskError::Plan(other.to_string()),
             })?;
@@ -80,6 +81,8 @@ impl Executor {
 struct Needs {
     /// One composite.
     composite: usize,
+    /// A pixel of all bands and of the count.
+    pixel: usize,
     /// Each thread: the composite that it read last and the one that it reads now; a block as it is assembled, as it is
     /// encoded, and halved.
     thread: usize,
@@ -96,7 +99,13 @@ impl Needs {
         let pixel = size_of::<u16>() + outputs.bands.len() * sample;
         let (composite, block) = (SUBTILE_PIXELS * SUBTILE_PIXELS * pixel, BLOCK * BLOCK * pixel);
         let levels = Level::all(tile.grid.width, tile.grid.height).len();
-        Self { composite, thread: 2 * composite + 3 * block, shared: (levels + 2) * block }
+        Self { composite, pixel, thread: 2 * composite + 3 * block, shared: (levels + 2) * block }
+    }
+
+    /// Bytes of files at most: all pixels with their overviews, a third of them, put aside and written; and a composite
+    /// from elsewhere for each thread.
+    const fn files(&self, tile: &OutputTile, threads: usize) -> usize {
+        2 * self.pixel * tile.grid.width * tile.grid.height / 3 * 4 + threads * self.composite
     }
 
     /// One thread, which keeps two composites beside those that it holds.

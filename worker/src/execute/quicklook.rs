@@ -45,6 +45,9 @@ impl Executor {
         }
         let canvas = canvas(&made.iter().map(|(tile, _)| *tile).collect::<Vec<_>>())?;
         let mut rgba = vec![0; 4 * canvas.width * canvas.height];
+        // One tile's bands are there at a time, with their overviews.
+        let largest = made.iter().map(|(tile, _)| tile.grid.width * tile.grid.height).max().unwrap_or_default();
+        let _room = self.room(outputs.quicklook_bands().len() * size_of::<f32>() * largest / 3 * 4 + rgba.len())?;
         for (tile, key) in made {
             let reduced = self.reduced(key, outputs, tile, canvas.resolution);
             let reduced = reduced.map_err(|error| self.lost_or(key, error))?;

@@ -89,6 +89,7 @@ impl Executor {
             let (blocks, block) = blocks_under(&read, shard.recipe.edge_erosion > 0);
             needs = needs.with_images(blocks, block, bands);
         }
+        let _room = self.room(needs.packed(depth))?;
         let reserved = self.memory.reserve(needs.least(), needs.most(depth))?;
         let watch = Stopwatch::start();
         let mut opener = Opener::new(&self.headers).with_ahead(needs.ahead).with_images(needs.images);

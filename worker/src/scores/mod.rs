@@ -106,7 +106,8 @@ pub fn fetch(
     let progress = Progress { tally: Mutex::new(Tally { there, ..Tally::default() }), told };
     told(&progress.tally());
     if !lacking.is_empty() {
-        let client = EarthEngine::new(access.clone(), Budgets::alone()).client(profile).map_err(FetchError::EarthEngine)?;
+        let client =
+            EarthEngine::new(access.clone(), Budgets::alone()).client(profile).map_err(FetchError::EarthEngine)?;
         let coming = Coming::of(client, lacking.iter().map(|needed| needed.place.clone()).collect())?;
         std::thread::scope(|scope| {
             // One is made into a COG while the next is read, and one may wait.

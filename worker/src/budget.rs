@@ -1,4 +1,4 @@
-//! The process's memory budget, shared by its slots.
+//! Budgets of the process, shared by its slots: of memory, and of room for files in the making.
 //!
 //! A task reserves what it will hold before it takes any of it: at least what it cannot do without, at most what would
 //! spare it work. Where not even the least is free it is handed back: another worker may have room. And a worker asks for
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 /// A budget in bytes.
 #[derive(Debug)]
-pub struct Memory {
+pub struct Budget {
     total: usize,
     /// A slot's fair share.
     share: usize,
@@ -38,24 +38,24 @@ struct State {
 
 /// A task that has begun, until it is dropped.
 #[derive(Debug)]
-pub struct Begun(Arc<Memory>);
+pub struct Begun(Arc<Budget>);
 
 /// Bytes that are a task's until it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
-    memory: Arc<Memory>,
+    budget: Arc<Budget>,
     bytes: usize,
 }
 
 /// There is less than the least that a task needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it needs {least} bytes of memory, and {free} are free")]
+#[error("it needs {least} bytes, and {free} are free")]
 pub struct NoRoom {
     least: usize,
     free: usize,
 }
 
-impl Memory {
+impl Budget {
     /// A budget of `total` bytes for `slots` tasks at once.
     #[must_use]
     pub fn new(total: usize, slots: usize) -> Arc<Self> {
@@ -85,7 +85,7 @@ impl Memory {
         state.free -= bytes;
         state.reserved += 1;
         state.need = least;
-        Ok(Reservation { memory: Arc::clone(self), bytes })
+        Ok(Reservation { budget: Arc::clone(self), bytes })
     }
 
     /// A task begins: it will reserve what it needs.
@@ -134,12 +134,12 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut state = self.memory.state();
+        let mut state = self.budget.state();
         state.free += self.bytes;
         state.reserved -= 1;
         state.is_full = false;
         drop(state);
-        self.memory.returned.notify_waiters();
+        self.budget.returned.notify_waiters();
     }
 }
 
@@ -160,50 +160,50 @@ mod tests {
 
     #[test]
     fn a_task_gets_its_fair_share_and_at_least_what_it_needs() {
-        let memory = Memory::new(1000, 4);
-        assert_eq!(bytes(memory.reserve(10, 5000)), 250);
-        assert_eq!(bytes(memory.reserve(400, 5000)), 400);
-        assert_eq!(bytes(memory.reserve(10, 20)), 20);
-        assert_eq!(bytes(memory.reserve(9000, 9000)), 1000);
+        let budget = Budget::new(1000, 4);
+        assert_eq!(bytes(budget.reserve(10, 5000)), 250);
+        assert_eq!(bytes(budget.reserve(400, 5000)), 400);
+        assert_eq!(bytes(budget.reserve(10, 20)), 20);
+        assert_eq!(bytes(budget.reserve(9000, 9000)), 1000);
     }
 
     #[test]
     fn a_task_that_does_not_fit_is_told_so() {
-        let memory = Memory::new(1000, 2);
-        let first = memory.reserve(700, 700).unwrap();
-        assert_eq!(memory.reserve(600, 600).unwrap_err(), NoRoom { least: 600, free: 300 });
-        assert_eq!(bytes(memory.reserve(100, 300)), 300);
+        let budget = Budget::new(1000, 2);
+        let first = budget.reserve(700, 700).unwrap();
+        assert_eq!(budget.reserve(600, 600).unwrap_err(), NoRoom { least: 600, free: 300 });
+        assert_eq!(bytes(budget.reserve(100, 300)), 300);
         drop(first);
-        assert_eq!(bytes(memory.reserve(600, 600)), 600);
+        assert_eq!(bytes(budget.reserve(600, 600)), 600);
     }
 
     #[tokio::test]
     async fn no_more_tasks_are_asked_for_than_there_is_room_for() {
-        let memory = Memory::new(1000, 8);
-        assert_eq!(memory.room(8).await, 8, "nobody knows yet what they need");
-        let begun: Vec<Begun> = (0..8).map(|_| memory.begin()).collect();
-        let mut held: Vec<_> = (0..2).map(|_| memory.reserve(400, 400).unwrap()).collect();
-        assert_eq!(memory.room_now(), 0, "others have begun, and have not said what they need");
-        let refused: Vec<NoRoom> = (2..8).map(|_| memory.reserve(400, 400).unwrap_err()).collect();
+        let budget = Budget::new(1000, 8);
+        assert_eq!(budget.room(8).await, 8, "nobody knows yet what they need");
+        let begun: Vec<Begun> = (0..8).map(|_| budget.begin()).collect();
+        let mut held: Vec<_> = (0..2).map(|_| budget.reserve(400, 400).unwrap()).collect();
+        assert_eq!(budget.room_now(), 0, "others have begun, and have not said what they need");
+        let refused: Vec<NoRoom> = (2..8).map(|_| budget.reserve(400, 400).unwrap_err()).collect();
         assert_eq!(refused.len(), 6);
         let mut begun = begun.into_iter();
         begun.by_ref().take(6).for_each(drop);
-        assert_eq!(memory.room_now(), 0, "that they are handed back makes no room");
+        assert_eq!(budget.room_now(), 0, "that they are handed back makes no room");
         let waiting = {
-            let memory = Arc::clone(&memory);
-            tokio::spawn(async move { memory.room(8).await })
+            let budget = Arc::clone(&budget);
+            tokio::spawn(async move { budget.room(8).await })
         };
         drop((held.pop(), begun.next()));
         assert_eq!(waiting.await.unwrap(), 1);
         drop((held, begun));
-        assert_eq!(memory.room(8).await, 2);
+        assert_eq!(budget.room(8).await, 2);
     }
 
     #[tokio::test]
     async fn one_that_hangs_leaves_what_it_does_not_hold() {
-        let memory = Memory::new(1000, 1);
-        let hangs = (memory.begin(), memory.reserve(100, 300).unwrap());
-        assert_eq!(memory.room(1).await, 1);
+        let budget = Budget::new(1000, 1);
+        let hangs = (budget.begin(), budget.reserve(100, 300).unwrap());
+        assert_eq!(budget.room(1).await, 1);
         drop(hangs);
     }
 }
