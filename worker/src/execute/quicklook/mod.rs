@@ -1,37 +1,29 @@
 //! The picture of the whole mosaic, made from the output tiles' overviews.
+//!
+//! ```text
+//! COGs ─► reduce: the level next finer than the picture, averaged ─► paint: nearest, in the picture's CRS ─► PNG
+//! ```
 
-use std::path::Path;
+mod reduce;
 
 use artifacts::Kind;
-use gdal::Dataset;
-use gdal::raster::ResampleAlg;
 use mosaic::grid::{Bounds, PixelGrid};
 use mosaic::ids::Key;
 use mosaic::plan::{OutputTile, Outputs, QUICKLOOK};
 use proto::work::Done;
 use rayon::prelude::*;
+use reduce::{Reduced, Reduction};
 
 use super::stopwatch::Stopwatch;
 use super::{Executor, TaskError};
 use crate::project;
-use crate::read::{Counters, cause};
-use crate::write::{Level, WriteError, before_raster, write_png};
+use crate::read::Counters;
+use crate::write::{before_raster, write_png};
 
 /// Longer side at most, in pixels.
 const SIDE: usize = 2048;
 /// The DN shown as white; 0 is black. As Cloud Score+'s own catalogue page shows its example.
 const WHITE: f32 = 2500.0;
-
-/// So many times the tile's pixel, GDAL reads an overview and nothing of the raster itself.
-const FAR: f64 = 2.5;
-
-/// A reduced output tile: the picture's bands, and the grid that they lie on.
-struct Reduced {
-    grid: PixelGrid,
-    /// Pixel height where pixels are not quite square.
-    pixel_height: f64,
-    bands: Vec<Vec<f32>>,
-}
 
 impl Executor {
     /// Draws the mosaic.
@@ -49,8 +41,7 @@ impl Executor {
         let largest = made.iter().map(|(tile, _)| tile.grid.width * tile.grid.height).max().unwrap_or_default();
         let _room = self.room(outputs.quicklook_bands().len() * size_of::<f32>() * largest / 3 * 4 + rgba.len())?;
         for (tile, key) in made {
-            let reduced = self.reduced(key, outputs, tile, canvas.resolution);
-            let reduced = reduced.map_err(|error| self.lost_or(key, error))?;
+            let reduced = self.reduced(key, outputs, tile, canvas.resolution)?;
             self.pool.install(|| paint(&canvas, &reduced, &mut rgba))?;
         }
         let kept = watch.writing(|| {
@@ -61,23 +52,15 @@ impl Executor {
         Ok(watch.done(Counters::default(), kept.files.iter().map(|file| file.size).sum()))
     }
 
-    /// Why a tile could not be read: it may not be there as it was made.
-    fn lost_or(&self, key: &Key, error: TaskError) -> TaskError {
-        match self.store.verify(Kind::Mosaic, key) {
-            Err(lost) if lost.is_lost() => self.lost(Kind::Mosaic, key, lost),
-            _ => error,
-        }
-    }
-
-    /// An output tile at about the picture's resolution. Where that is far from the tile's, its overviews suffice, and
-    /// only they are brought from a store that is elsewhere.
+    /// An output tile at about the picture's resolution. Where one of its overviews suffices, only they are brought from
+    /// a store that is elsewhere.
     fn reduced(&self, key: &Key, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> Result<Reduced, TaskError> {
-        let names: Vec<String> = outputs.quicklook_bands().iter().map(|band| format!("{band}.tif")).collect();
-        let has_overviews = Level::all(tile.grid.width, tile.grid.height).len() > 1;
-        let by_overviews = has_overviews && resolution >= FAR * tile.grid.resolution;
-        let enough = |start: &[u8]| if by_overviews { before_raster(start) } else { None };
+        let bands = outputs.quicklook_bands();
+        let names: Vec<String> = bands.iter().map(|band| format!("{band}.tif")).collect();
+        let reduction = Reduction::of(&tile.grid, resolution);
+        let enough = |start: &[u8]| if reduction.is_by_overview() { before_raster(start) } else { None };
         let files = self.store.files_at_hand(Kind::Mosaic, key, &names, enough)?;
-        self.pool.install(|| reduce(files.path(), outputs, tile, resolution))
+        Ok(self.pool.install(|| reduction.read(files.path(), &names))?)
     }
 }
 
@@ -125,27 +108,6 @@ fn transform(from: u32, to: u32, x: &mut [f64], y: &mut [f64]) -> Result<(), Tas
     let planned = |e: &dyn std::fmt::Display| TaskError::Plan(e.to_string());
     project::of_epsg(from).map_err(|e| planned(&e))?.to_lonlat(x, y).map_err(|e| planned(&e))?;
     project::of_epsg(to).map_err(|e| planned(&e))?.from_lonlat(x, y).map_err(|e| planned(&e))
-}
-
-/// Reads an output tile's picture bands at about the picture's resolution; GDAL takes an overview where one serves.
-fn reduce(dir: &Path, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> Result<Reduced, TaskError> {
-    let full = &tile.grid;
-    let side = |pixels: usize| ((pixels as f64 * full.resolution / resolution).round() as usize).clamp(1, pixels);
-    let size = (side(full.width), side(full.height));
-    let read = |band: &mosaic::band::Band| {
-        let path = dir.join(format!("{band}.tif"));
-        let failed = |e: gdal::errors::GdalError| WriteError::new(&path, cause(&e));
-        let dataset = Dataset::open(&path).map_err(failed)?;
-        let raster = dataset.rasterband(1).map_err(failed)?;
-        let window = (full.width, full.height);
-        let pixels = raster.read_as::<f32>((0, 0), window, size, Some(ResampleAlg::Average)).map_err(failed)?;
-        Ok::<_, WriteError>(pixels.into_shape_and_vec().1)
-    };
-    let bands = outputs.quicklook_bands().par_iter().map(read).collect::<Result<_, _>>()?;
-    let pixel =
-        (full.width as f64 * full.resolution / size.0 as f64, full.height as f64 * full.resolution / size.1 as f64);
-    let grid = PixelGrid { resolution: pixel.0, width: size.0, height: size.1, ..*full };
-    Ok(Reduced { grid, pixel_height: pixel.1, bands })
 }
 
 /// Paints a reduced tile where it has data and nothing is painted yet.
