@@ -97,7 +97,6 @@ fn sources(access: &AccessArgs) -> (Library, Archives) {
 
 fn plan(args: &RequestArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
-    worker::gdal_messages::install();
     let (library, archives) = sources(&args.access);
     let prepared = coordinator::prepare::prepare(request, &library, &archives).map_err(BadInput::from)?;
     let summary = prepared.summary();

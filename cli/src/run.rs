@@ -27,11 +27,11 @@ use crate::{input, memory, telemetry};
 /// Runs a request to its end.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let request = input::read(&args.request)?;
-    worker::gdal_messages::install();
     let division = memory::divide(args.memory)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = args.workers.map_or(cores, usize::from);
     worker::set_gdal_cache(division.gdal);
+    worker::load_gdal_meanwhile();
     let access = args.access.access();
     let files = memory::files(args.scratch.size, &access.scratch);
     // Asked before the store is opened, which is in the output unless told otherwise.

@@ -29,7 +29,6 @@ pub fn fetch(args: &FetchArgs) -> anyhow::Result<Exit> {
         let why = "there is nothing to fetch: scores are fetched from Earth Engine, write `scores: {earth_engine: …}`";
         return Err(BadInput::one(format!("{}: `{field}`: {why}", args.request.display())).into());
     }
-    worker::gdal_messages::install();
     worker::set_gdal_cache(GDAL_CACHE);
     let access = args.access.access();
     let (place, profile) = (args.place()?, request.profiles.scores.clone());

@@ -37,7 +37,6 @@ const ROOM: Duration = Duration::from_secs(10);
 pub fn coordinator(args: &CoordinatorArgs) -> anyhow::Result<Exit> {
     let entry = access::of_coordinator(args)?;
     let allow = Allow::under(&args.allow).map_err(|e| BadInput::one(e.to_string()))?;
-    worker::gdal_messages::install();
     let access = args.access.access();
     let store = ArtifactStore::open(&args.store, &access).map_err(|e| BadInput::one(format!("--store: {e}")))?;
     runtime()?.block_on(async {
@@ -94,7 +93,6 @@ async fn state(
 
 /// Works until it is told to stop.
 pub fn worker(args: &WorkerArgs) -> anyhow::Result<Exit> {
-    worker::gdal_messages::install();
     let division = memory::divide(args.memory)?;
     worker::set_gdal_cache(division.gdal);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

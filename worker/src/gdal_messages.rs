@@ -1,33 +1,15 @@
-//! GDAL's messages: kept from the terminal, traced, and the last failure of each thread remembered, as some failures
-//! (those of closing a dataset) are told in no other way.
+//! GDAL's messages: kept from the terminal, and traced. What fails is told by the call that failed.
 
-use std::cell::RefCell;
-use std::sync::Once;
+use std::ffi::{CStr, c_char};
 
-use gdal::errors::CplErrType;
+use gdal_sys::{CPLErr, CPLErrorNum};
 
-thread_local! {
-    static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Takes GDAL's messages from now on, for the whole process. Calling it again does nothing.
-pub fn install() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        gdal::config::set_error_handler(|class, _, message| {
-            let message = &*mosaic::href::scrub(message);
-            match class {
-                CplErrType::Failure | CplErrType::Fatal => {
-                    tracing::debug!(target: "gdal", "{message}");
-                    LAST.set(Some(message.to_owned()));
-                }
-                _ => tracing::debug!(target: "gdal", "{message}"),
-            }
-        });
-    });
-}
-
-/// The last failure on this thread since it was last taken.
-pub fn take() -> Option<String> {
-    LAST.take()
+/// Takes a message; GDAL is told to hand it over as soon as it is loaded.
+///
+/// # Safety
+/// The message is a C string.
+pub(crate) unsafe extern "C" fn tell(_: CPLErr::Type, _: CPLErrorNum, message: *const c_char) {
+    // SAFETY: the caller vouches for it.
+    let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+    tracing::debug!(target: "gdal", "{}", mosaic::href::scrub(&message));
 }

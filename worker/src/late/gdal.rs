@@ -15,8 +15,6 @@ late! {
     #[unsafe(no_mangle)]
     fn CPLErrorReset();
     #[unsafe(no_mangle)]
-    fn CPLGetErrorHandlerUserData() -> *mut c_void;
-    #[unsafe(no_mangle)]
     fn CPLGetLastErrorMsg() -> *const c_char;
     #[unsafe(no_mangle)]
     fn CPLGetLastErrorNo() -> CPLErrorNum;
@@ -62,6 +60,8 @@ late! {
     fn GDALGetMaskFlags(h_band: GDALRasterBandH) -> c_int;
     #[unsafe(no_mangle)]
     fn GDALGetMetadataItem(arg1: GDALMajorObjectH, arg2: *const c_char, arg3: *const c_char) -> *const c_char;
+    #[unsafe(no_mangle)]
+    fn GDALGetOverview(arg1: GDALRasterBandH, arg2: c_int) -> GDALRasterBandH;
     #[unsafe(no_mangle)]
     fn GDALGetRasterBand(arg1: GDALDatasetH, arg2: c_int) -> GDALRasterBandH;
     #[unsafe(no_mangle)]

@@ -9,25 +9,56 @@
 //! the binary's libraries says so.
 
 mod gdal;
+mod settings;
 
-use std::sync::OnceLock;
+use std::cell::Cell;
+use std::sync::{Once, OnceLock};
 
 use libloading::Library;
+
+pub use settings::set_gdal_cache;
 
 /// A library that is loaded at its first use.
 pub(crate) struct Late {
     soname: &'static str,
     library: OnceLock<Library>,
+    /// Tells it what it has to know before anyone calls it.
+    settle: fn(),
+    settled: Once,
 }
 
 /// GDAL.
-pub(crate) static GDAL: Late = Late::new(env!("GDAL_SONAME"));
+pub(crate) static GDAL: Late = Late::new(env!("GDAL_SONAME"), settings::settle_gdal);
 /// PROJ.
-pub(crate) static PROJ: Late = Late::new(env!("PROJ_SONAME"));
+pub(crate) static PROJ: Late = Late::new(env!("PROJ_SONAME"), || ());
+
+thread_local! {
+    /// Whether this thread is settling a library, which calls the library, and through it maybe itself: what it defines
+    /// under the names of functions here, it finds here too.
+    static SETTLES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Loads GDAL, which takes some hundredths of a second, while the caller does something else; whoever needs it before
+/// it is there waits.
+pub fn load_gdal_meanwhile() {
+    // SAFETY: the function takes nothing and gives nothing, and may be called from any thread.
+    std::thread::spawn(|| unsafe { gdal_sys::GDALAllRegister() });
+}
 
 impl Late {
-    const fn new(soname: &'static str) -> Self {
-        Self { soname, library: OnceLock::new() }
+    const fn new(soname: &'static str, settle: fn()) -> Self {
+        Self { soname, library: OnceLock::new(), settle, settled: Once::new() }
+    }
+
+    /// Sees to it that the library knows what it has to before it is called.
+    pub(crate) fn settle(&self) {
+        if !self.settled.is_completed() && !SETTLES.get() {
+            self.settled.call_once(|| {
+                SETTLES.set(true);
+                (self.settle)();
+                SETTLES.set(false);
+            });
+        }
     }
 
     /// The library's function of a name.
@@ -61,6 +92,7 @@ macro_rules! late {
         unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? {
             type Function = unsafe extern "C" fn($($type),*) $(-> $result)?;
             static FOUND: std::sync::OnceLock<Function> = std::sync::OnceLock::new();
+            $library.settle();
             // SAFETY: the type is the one that the library's own header gives.
             let found = FOUND.get_or_init(|| unsafe { $library.function::<Function>(stringify!($name)) });
             // SAFETY: what the library asks of its callers is asked of this function's.

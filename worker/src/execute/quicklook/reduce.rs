@@ -38,7 +38,8 @@ impl Reduction {
         let to = (side(full.width), side(full.height));
         let suffices = |(_, level): &(usize, Level)| level.width >= to.0 && level.height >= to.1;
         let levels = Level::all(full.width, full.height).into_iter().enumerate();
-        let (level, size) = levels.take_while(suffices).last().unwrap_or((0, Level { width: full.width, height: full.height }));
+        let (level, size) =
+            levels.take_while(suffices).last().unwrap_or((0, Level { width: full.width, height: full.height }));
         Self { full: *full, level, from: (size.width, size.height), to }
     }
 
@@ -120,7 +121,7 @@ mod tests {
             (level, from.0, to.0)
         };
         assert_eq!((of(10.0), of(5.0)), ((0, 4608, 4608), (0, 4608, 4608)), "never finer than the tile");
-        assert_eq!((of(19.9), of(20.0), of(22.5)), ((0, 4608, 2315), (1, 2304, 2304), (1, 2304, 2048)));
+        assert_eq!((of(19.9), of(20.0), of(22.5)), ((0, 4608, 2316), (1, 2304, 2304), (1, 2304, 2048)));
         assert_eq!((of(80.0), of(1e9)), ((3, 576, 576), (4, 288, 1)));
     }
 
