@@ -91,6 +91,8 @@ late! {
     #[unsafe(no_mangle)]
     fn GDALSetGeoTransform(arg1: GDALDatasetH, arg2: *mut f64) -> CPLErr::Type;
     #[unsafe(no_mangle)]
+    fn GDALSetMetadataItem(arg1: GDALMajorObjectH, arg2: *const c_char, arg3: *const c_char, arg4: *const c_char) -> CPLErr::Type;
+    #[unsafe(no_mangle)]
     fn GDALSetRasterNoDataValue(arg1: GDALRasterBandH, arg2: f64) -> CPLErr::Type;
     #[unsafe(no_mangle)]
     fn GDALSetRasterScale(h_band: GDALRasterBandH, new_offset: f64) -> CPLErr::Type;
@@ -108,6 +110,8 @@ late! {
     fn OSRNewSpatialReference(arg1: *const c_char) -> OGRSpatialReferenceH;
     #[unsafe(no_mangle)]
     fn OSRRelease(arg1: OGRSpatialReferenceH);
+    #[unsafe(no_mangle)]
+    fn OSRSetFromUserInput(arg1: OGRSpatialReferenceH, arg2: *const c_char) -> OGRErr::Type;
     #[unsafe(no_mangle)]
     fn VSIAllocFilesystemPluginCallbacksStruct() -> *mut VSIFilesystemPluginCallbacksStruct;
     #[unsafe(no_mangle)]
