@@ -7,7 +7,7 @@ use artifacts::{ArtifactStore, Folder, Kind, StoreError, at_once};
 use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
-use mosaic::plan::{Planned, QUICKLOOK, TaskKind};
+use mosaic::plan::{Outputs, Planned, QUICKLOOK, TaskKind};
 use proto::work::Done;
 
 use crate::job::Job;
@@ -90,14 +90,14 @@ pub fn publish(
     number: u64,
 ) -> Result<(String, Report), PublishError> {
     let plan_lost = |error: StoreError| if error.is_lost() { PublishError::PlanLost(error) } else { error.into() };
-    let (outputs, snapshot) = (&job.planned.plan().outputs, job.snapshot(store).map_err(plan_lost)?);
+    let (outputs, snapshot) = (outputs(&job.planned), job.snapshot(store).map_err(plan_lost)?);
     let tiles = made_tiles(store, &run.tiles)?;
     let report = report(snapshot.report, &snapshot.scenes, run, &tiles);
     let quicklook = run.quicklook.as_ref().map(|key| (TaskKind::Quicklook, picture(store, key)));
     let quicklook = unless_lost(quicklook)?.pop();
     let publication = Publication {
         request: &job.request,
-        outputs,
+        outputs: &outputs,
         tiles,
         quicklook,
         scenes: snapshot.scenes,
@@ -108,6 +108,16 @@ pub fn publish(
     };
     let published = write_version(&publication, output, number)?;
     Ok((published.at, report))
+}
+
+/// The plan's outputs, each output tile with its owners.
+fn outputs(planned: &Planned) -> Outputs {
+    let plan = planned.plan();
+    let mut outputs = plan.outputs.clone();
+    for (tile, reads) in outputs.tiles.iter_mut().zip(&plan.reads) {
+        tile.owners = reads.iter().map(|taken| plan.tiles[taken.shard as usize].tile).collect();
+    }
+    outputs
 }
 
 fn made_tiles(store: &ArtifactStore, keys: &[Option<Key>]) -> Result<Vec<Option<MadeTile>>, PublishError> {

@@ -6,11 +6,12 @@
 //!                 └─► the plan, which names them all                              another leader reads it
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::{ArtifactStore, Kind, StoreError, at_once};
-use mosaic::ids::Key;
-use mosaic::plan::{Plan, Planned, TaskId, TaskKind, TileShard, parts};
+use mosaic::ids::{Key, SystemIndex, TileId};
+use mosaic::plan::{Outputs, Plan, Planned, SceneInput, TaskId, TaskKind, TileShard, parts};
 use mosaic::projection::Projection;
 use mosaic::request::Request;
 use mosaic::survey::Survey;
@@ -18,9 +19,9 @@ use proto::work::{Outcome, TaskSpec, Work};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::SubmitError;
-use crate::prepare::{Linked, projection};
+use crate::prepare::{self, Ground, Linked, Prepared, projection};
 use crate::publish::SceneProvenance;
-use crate::publish::report::Report as Told;
+use crate::publish::report::{Report as Told, ScoreFacts, Unreadable};
 use crate::table::{Report, Saved};
 
 /// A planned job; its plan and all that belongs to it are stored.
@@ -69,6 +70,37 @@ pub struct Snapshot {
     pub scenes: Vec<SceneProvenance>,
 }
 
+/// Where the shards of a plan in the making go.
+struct Shelf<'a> {
+    store: &'a ArtifactStore,
+    /// Which of its artifacts are there.
+    made: Mutex<Saved>,
+}
+
+impl<'a> Shelf<'a> {
+    fn new(store: &'a ArtifactStore) -> Self {
+        Self { store, made: Mutex::default() }
+    }
+
+    fn keep(&self, index: usize, shard: &TileShard) -> Result<(), SubmitError> {
+        self.store.keep_document(parts::SHARD, shard)?;
+        if let Some(bits) = made_of(shard, self.store) {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).places.insert(index, bits);
+        }
+        Ok(())
+    }
+}
+
+/// Why nothing is left to make a mosaic of.
+fn nothing_left(unreadable: &[Unreadable]) -> String {
+    let of = |Unreadable { scene, reason, .. }: &Unreadable| format!(" (scene {scene}: {reason})");
+    let first = unreadable.first().map(of).unwrap_or_default();
+    format!(
+        "`on_unreadable`: none of the {} linked scenes can be read{first}: that is no single scene's fault",
+        unreadable.len()
+    )
+}
+
 const PLAN: &str = "clearmosaic plan";
 const SNAPSHOT: &str = "clearmosaic snapshot";
 
@@ -78,27 +110,75 @@ impl Job {
     /// # Errors
     /// Where it cannot be planned, or the store cannot be written.
     pub fn plan(linked: Linked, store: &ArtifactStore) -> Result<(Self, Saved), SubmitError> {
-        let made = Mutex::new(Saved::default());
-        let prepared = linked.plan(|index, _, shard| {
-            store.keep_document(parts::SHARD, shard)?;
-            if let Some(bits) = made_of(shard, store) {
-                made.lock().unwrap_or_else(PoisonError::into_inner).places.insert(index, bits);
-            }
-            Ok::<_, SubmitError>(())
-        })?;
+        let shelf = Shelf::new(store);
+        let Prepared { request, linkage, plan, projection, .. } = linked.plan(|i, _, shard| shelf.keep(i, shard))?;
         let snapshot = Snapshot {
-            report: Told::of_linkage(&prepared.request.name, &prepared.linkage),
-            scenes: prepared.linkage.scenes.iter().map(SceneProvenance::from).collect(),
+            report: Told::of_linkage(&request.name, &linkage),
+            scenes: linkage.scenes.iter().map(SceneProvenance::from).collect(),
         };
-        let snapshot = store.keep_document(SNAPSHOT, &snapshot)?;
-        let planned = Planned::new(prepared.plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
+        Self::keep(request, plan, projection, &snapshot, shelf)
+    }
+
+    /// Plans the same without scenes that could not be read, from what is stored of it: whatever has become of the
+    /// catalogue. Stores that plan; and which of its artifacts are there.
+    ///
+    /// # Errors
+    /// Where no scene is left; where what is stored cannot be read, or the store cannot be written.
+    pub fn without(
+        &self,
+        unreadable: Vec<Unreadable>,
+        store: &ArtifactStore,
+        survey: &dyn Survey,
+    ) -> Result<(Self, Saved), SubmitError> {
+        let mut scenes = self.scenes(store)?;
+        let is_left_out = |scene: &SystemIndex| unreadable.iter().any(|unreadable| unreadable.scene == *scene);
+        scenes.values_mut().for_each(|of_tile| of_tile.retain(|scene| !is_left_out(&scene.system_index)));
+        let mut snapshot = self.snapshot(store)?;
+        snapshot.scenes.retain(|scene| !is_left_out(&scene.system_index));
+        snapshot.report.scores = ScoreFacts::of(snapshot.scenes.iter().map(|scene| &scene.score));
+        snapshot.report.unreadable.extend(unreadable);
+        snapshot.report.unreadable.sort_by(|a, b| a.scene.cmp(&b.scene));
+        if snapshot.scenes.is_empty() {
+            return Err(SubmitError::Nothing(nothing_left(&snapshot.report.unreadable)));
+        }
+        let Outputs { aoi, working_resolution, .. } = &self.planned.plan().outputs;
+        let projection = projection(&self.request, aoi, survey)?;
+        let at = Ground { aoi, working_resolution: *working_resolution, projection: projection.as_ref() };
+        let shelf = Shelf::new(store);
+        let plan = prepare::plan(&self.request, at, scenes, |i, _, shard| shelf.keep(i, shard))?;
+        let projection = projection.map(|(projection, _)| projection);
+        Self::keep(self.request.clone(), plan, projection, &snapshot, shelf)
+    }
+
+    /// The plan's scenes as workers read them, by tile.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub fn scenes(&self, store: &ArtifactStore) -> Result<BTreeMap<TileId, Vec<SceneInput>>, StoreError> {
+        let shards: Vec<&Key> = self.planned.plan().tiles.iter().map(|tile| &tile.shard).collect();
+        let read = |key: &&Key| {
+            let shard: TileShard = store.document(parts::SHARD, key)?;
+            Ok((shard.tile, shard.scenes))
+        };
+        many(store, &shards, read).into_iter().collect()
+    }
+
+    /// Stores a plan whose shards are stored.
+    fn keep(
+        request: Request,
+        plan: Plan,
+        projection: Option<Arc<dyn Projection>>,
+        snapshot: &Snapshot,
+        Shelf { store, made }: Shelf<'_>,
+    ) -> Result<(Self, Saved), SubmitError> {
+        let snapshot = store.keep_document(SNAPSHOT, snapshot)?;
+        let planned = Planned::new(plan).map_err(|e| SubmitError::Internal(e.to_string()))?;
         let outputs = store.keep_document(parts::OUTPUTS, &planned.plan().outputs)?;
         let tile = |output: &usize| store.keep_document(parts::OUTPUT, &planned.output(*output));
         let numbers: Vec<usize> = (0..planned.plan().outputs.tiles.len()).collect();
         let tiles = many(store, &numbers, tile).into_iter().collect::<Result<_, _>>()?;
         let documents = Documents { snapshot, outputs, tiles };
         let key = store.keep_document(PLAN, &Stored { plan: planned.plan(), documents: &documents })?;
-        let (request, projection) = (prepared.request, prepared.projection);
         let job = Self { request, planned, projection, key, documents };
         let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
         job.outputs_made(store, &mut made);

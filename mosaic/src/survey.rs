@@ -49,6 +49,9 @@ pub trait Survey: Send + Sync {
     /// For each of which it cannot be told: one line, why.
     fn exist(&self, hrefs: &[String]) -> Vec<Result<bool, String>>;
 
+    /// Whether any of some files can be had now, on this machine or others: what was known of them before does not count.
+    fn any_at_hand(&self, hrefs: &[String]) -> bool;
+
     /// The names in a directory of an object store; it ends with a slash.
     ///
     /// # Errors

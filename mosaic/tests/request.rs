@@ -212,12 +212,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "output: out/",
         "outputs: out/",
-        "`outputs`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `filter`, `scenes`, `scores`, `edge_erosion`, `median`, `grid`, `output`, `profile`, `profiles` at line 19 column 1",
+        "`outputs`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `filter`, `scenes`, `scores`, `edge_erosion`, `on_unreadable`, `median`, `grid`, `output`, `profile`, `profiles` at line 19 column 1",
     ),
     (
         "output: out/",
         "output: out/\nextra: 1",
-        "`extra`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `filter`, `scenes`, `scores`, `edge_erosion`, `median`, `grid`, `output`, `profile`, `profiles` at line 20 column 1",
+        "`extra`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `filter`, `scenes`, `scores`, `edge_erosion`, `on_unreadable`, `median`, `grid`, `output`, `profile`, `profiles` at line 20 column 1",
     ),
     ("output: out/", "output: ''", "`output`: empty: name a directory"),
     ("output: out/", "output: [a]", "`output`: invalid type: list, expected text at line 19 column 9"),

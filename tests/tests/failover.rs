@@ -153,3 +153,34 @@ fn an_etcd_that_is_not_there_is_named() {
     assert_eq!((refused.status.code(), told.lines().count()), (Some(2), 1), "{told}");
     assert!(told.starts_with("--etcd http://127.0.0.1:1: "), "{told}");
 }
+
+#[test]
+fn what_was_left_out_as_unreadable_is_left_out_by_whoever_leads_next() {
+    let Some(etcd) = Etcd::start() else { return };
+    let world = World::new("year");
+    let scenes = fs::read_dir(world.path("scenes")).unwrap().map(|entry| entry.unwrap().path());
+    for scene in scenes.filter(|path| path.to_string_lossy().contains("MSIL2A_20230320T095031")) {
+        fs::write(scene.join("B04.tif"), "").unwrap();
+    }
+    let fields = json!({"slice": "P1M", "on_unreadable": "skip"});
+    let whole = world.run("whole", &fields, &[]).complete();
+    let mut submitted = fields;
+    submitted["output"] = "out".into();
+    let scene = Scene { request: world.write("submitted.json", &submitted), world, etcd };
+    let mut first = scene.coordinator();
+    let job = first.ask(&["submit", &scene.request()]).stdout;
+    let plans = || artifacts(&scene.world.path("store"), &["plan"]).len();
+    let before = plans();
+    let second = scene.coordinator();
+    let _worker = worker(&first, &second);
+    while plans() == before {
+        sleep(Duration::from_millis(5));
+    }
+    first.process.kill();
+    let report = second.ask(&["watch", job.trim_end(), "--json"]).complete();
+    scene.same_as_whole("another leader");
+    let scenes = |report: &Value| {
+        report["unreadable"].as_array().unwrap().iter().map(|u| u["scene"].clone()).collect::<Vec<_>>()
+    };
+    assert!(scenes(&whole).len() > 1 && scenes(&report) == scenes(&whole), "{report}");
+}

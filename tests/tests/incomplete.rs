@@ -129,3 +129,95 @@ fn a_score_without_a_crs_or_elsewhere_is_refused_before_any_work() {
         assert!(!world.mosaic("out").exists());
     }
 }
+
+/// A catalogue without the scenes of these tiles and dates.
+fn without(world: &World, scenes: &[(&str, &str)]) -> Value {
+    let mut items = world.items();
+    items.retain(|item| {
+        let href = item["assets"]["B08"]["href"].as_str().unwrap();
+        !scenes.iter().any(|(tile, date)| href.contains(tile) && href.contains(date))
+    });
+    assert_eq!(items.len() + scenes.len(), world.items().len());
+    world.write_items("without.json", &items);
+    json!({"items": "without.json"})
+}
+
+/// A request's fields, and `on_unreadable: skip`.
+fn skipping(fields: &Value) -> Value {
+    let mut fields = fields.clone();
+    fields["on_unreadable"] = "skip".into();
+    fields
+}
+
+/// What the report and the items say of these scenes, which were left out.
+fn told(world: &World, report: &Value, scenes: &[(&str, &str)]) {
+    let told = report["unreadable"].as_array().unwrap();
+    assert_eq!((told.len(), &report["failed"]), (scenes.len(), &json!([])), "{report}");
+    let collection = tests::json(&world.mosaic("skip").join("collection.json"));
+    for ((tile, date), told) in scenes.iter().zip(told) {
+        let index = format!("{date}T095031_{date}T095031_{tile}");
+        assert_eq!((&told["scene"], &told["tile"]), (&json!(index), &json!(tile[1..])), "{told}");
+        assert!(told["reason"].as_str().unwrap().contains("cannot be read"), "{told}");
+        let of =
+            |document: &Value| document["clearmosaic:unreadable_scenes"].as_array().unwrap().contains(&json!(index));
+        assert!(of(&collection["summaries"]));
+        let Ok(item) = fs::read(world.mosaic("skip").join(format!("items/{}.json", &tile[1..]))) else { continue };
+        let item: Value = serde_json::from_slice(&item).unwrap();
+        assert!(of(&item["properties"]), "{item}");
+        let is_its = |link: &Value| {
+            let title = link["title"].as_str().unwrap_or_default();
+            link["rel"] == "derived_from" && title.contains(tile) && title.contains(date)
+        };
+        assert!(!item["links"].as_array().unwrap().iter().any(is_its), "it is not derived from {index}");
+    }
+}
+
+/// Spoils a raster of each of these scenes, in order of `system:index`: what is made is what is made without them, and
+/// once they are mended, what was made with them.
+fn skips_and_takes_up_again(fields: &Value, way: fn(&Path), scenes: &[(&str, &str)]) {
+    let (world, skip) = (World::new("year"), skipping(fields));
+    let mut fields = fields.clone();
+    fields["scenes"] = without(&world, scenes);
+    let _ = world.run("without", &fields, &[]).complete();
+    let report = world.run("skip", &skip, &[]).complete();
+    assert_eq!(report["unreadable"], Value::Null, "all can be read");
+    let whole = rasters(&world.mosaic("skip"));
+    let spoil = |(tile, date): &(&str, &str)| {
+        let raster = found(&world, "scenes", &[date, tile, "B08"])[0].clone();
+        let bytes = fs::read(&raster).unwrap();
+        way(&raster);
+        (raster, bytes)
+    };
+    let spoilt: Vec<_> = scenes.iter().map(spoil).collect();
+    let report = world.run("skip", &skip, &[]).complete();
+    assert_same("skip", &rasters(&world.mosaic("skip")), &rasters(&world.mosaic("without")));
+    told(&world, &report, scenes);
+    for (raster, bytes) in spoilt {
+        fs::write(raster, bytes).unwrap();
+    }
+    let _ = world.run("skip", &skip, &[]).complete();
+    assert_same("mended", &rasters(&world.mosaic("skip")), &whole);
+}
+
+#[test]
+fn scenes_that_cannot_be_read_are_left_out_where_the_request_says_so() {
+    let scenes = [("T33TWM", "20230320"), ("T33TWL", "20230408"), ("T33TWM", "20230408")];
+    skips_and_takes_up_again(&json!({}), BROKEN[0], &scenes);
+    skips_and_takes_up_again(&json!({"slice": "P1M"}), BROKEN[3], &scenes);
+}
+
+#[test]
+fn a_tile_whose_only_scene_is_left_out_owns_nothing() {
+    let march = json!({"period": {"start": "2023-03-10", "end": "2023-04-01"}});
+    skips_and_takes_up_again(&march, BROKEN[2], &[("T33TWM", "20230320")]);
+}
+
+#[test]
+fn an_archive_that_is_gone_is_no_scenes_fault() {
+    let world = World::new("few");
+    let _ = world.run("out", &skipping(&json!({})), &[]).complete();
+    fs::rename(world.path("scenes"), world.path("elsewhere")).unwrap();
+    let gone = world.run("gone", &skipping(&json!({})), &[]);
+    assert_eq!((gone.code, gone.stderr.lines().count()), (Some(2), 1), "{}", gone.stderr);
+    assert!(gone.stderr.contains("`on_unreadable`") && !world.mosaic("gone").exists(), "{}", gone.stderr);
+}

@@ -6,7 +6,7 @@ use mosaic::projection::{Projection, ProjectionError};
 use mosaic::survey::{RasterSurvey, SCORE_TAGS, Survey};
 
 use crate::project;
-use crate::read::{Door, Heads, Layout, Raster, RasterBand};
+use crate::read::{Door, Heads, Layout, Raster, RasterBand, is_image, is_remote};
 
 /// GDAL and PROJ as the planner sees them.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,12 @@ impl Survey for Library {
 
     fn exist(&self, hrefs: &[String]) -> Vec<Result<bool, String>> {
         self.door.exist(hrefs, &self.heads).into_iter().map(|found| found.map_err(|e| e.to_string())).collect()
+    }
+
+    fn any_at_hand(&self, hrefs: &[String]) -> bool {
+        let (afar, here): (Vec<_>, Vec<_>) = hrefs.iter().cloned().partition(|href| is_remote(href) && !is_image(href));
+        here.iter().any(|href| self.raster(href, None).is_ok())
+            || self.door.exist(&afar, &Heads::default()).contains(&Ok(true))
     }
 
     fn list(&self, directory: &str) -> Result<Vec<String>, String> {

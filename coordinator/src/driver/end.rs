@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::publish::Outcome;
+use super::unreadable::Settled;
 use super::{Driver, Inner, PAUSE};
 use crate::job::Job;
 use crate::state::{self, StateError};
@@ -28,17 +29,22 @@ impl Driver {
     /// Publishes, where there is something to publish; notes down how the job ended, and tells.
     async fn end(self: Arc<Self>, id: String, ended: Ended) {
         let state = match ended {
-            Ended::Settled => {
-                self.tell_state(&id, &JobState::Publishing);
-                let span = info_span!("publish");
-                self.lock().jobs.get(&id).inspect(|running| running.record.contain(&span));
-                match self.publish(&id).instrument(span).await {
-                    Some(Outcome::Ended(state)) => state,
-                    Some(Outcome::Lost(job, tasks)) => return self.go_on(&id, &job, &tasks),
-                    Some(Outcome::PlanLost(job)) => return self.mend(&id, &job),
-                    None => return,
+            Ended::Settled => match self.leave_out(&id).await {
+                Settled::GoesOn => return,
+                Settled::PlanLost(job) => return self.mend(&id, &job),
+                Settled::Ended(state) => state,
+                Settled::Whole => {
+                    self.tell_state(&id, &JobState::Publishing);
+                    let span = info_span!("publish");
+                    self.lock().jobs.get(&id).inspect(|running| running.record.contain(&span));
+                    match self.publish(&id).instrument(span).await {
+                        Some(Outcome::Ended(state)) => state,
+                        Some(Outcome::Lost(job, tasks)) => return self.go_on(&id, &job, &tasks),
+                        Some(Outcome::PlanLost(job)) => return self.mend(&id, &job),
+                        None => return,
+                    }
                 }
-            }
+            },
             Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
             Ended::Cancelled => JobState::Cancelled,
         };

@@ -50,7 +50,10 @@ impl Driver {
         };
         match planned {
             Ok((again, _)) if again.key == job.key => self.go_on_as(&id, &job, |inner| inner.table.resume(&id)),
-            Ok((again, table)) => self.replace(&id, &job, again, table).await,
+            Ok((again, table)) => {
+                tracing::warn!(job = id, "its catalogue has changed: it goes on with the new plan");
+                self.replace(&id, &job, again, table).await;
+            }
             Err(error) => self.give_up(&id, &job, &told(&error, &job.request.name)),
         }
     }
@@ -72,8 +75,7 @@ impl Driver {
     }
 
     /// Goes on with another plan: what was noted down is of the one before.
-    async fn replace(self: &Arc<Self>, id: &str, job: &Arc<Job>, again: Job, table: JobTable) {
-        tracing::warn!(job = id, "its catalogue has changed: it goes on with the new plan");
+    pub(super) async fn replace(self: &Arc<Self>, id: &str, job: &Arc<Job>, again: Job, table: JobTable) {
         {
             let _alone = self.records.lock().await;
             while let Err(error) = self.note_plan(id, job, &again).await {

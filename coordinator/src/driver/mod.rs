@@ -21,6 +21,7 @@ mod permits;
 mod publish;
 mod request;
 mod submit;
+mod unreadable;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mosaic::request::Request;
+use mosaic::request::{OnUnreadable, Request};
 use proto::job::{JobState, Priority};
 use tracing::info_span;
 
@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::prepare::{allowed, link_all, why_nothing};
 use crate::publish::version;
 use crate::state::{Asked, Record, StateError};
-use crate::table::{Changes, JobTable, Saved};
+use crate::table::{Changes, JobTable, Saved, Settings};
 use crate::trace::Trace;
 
 impl Driver {
@@ -164,7 +164,9 @@ impl Driver {
     pub(super) fn table(&self, job: &Job, made: &Saved) -> JobTable {
         // So many grants can a leader make of a job before its epochs reach those of the next one.
         let first = self.components.state.term() << 32;
-        JobTable::restored(Arc::clone(job.planned.layout()), made, first, self.components.settings)
+        let leaves_out = job.request.on_unreadable == OnUnreadable::Skip;
+        let settings = Settings { leaves_out, ..self.components.settings };
+        JobTable::restored(Arc::clone(job.planned.layout()), made, first, settings)
     }
 
     /// Stops a job, and waits until that is noted down; whether there was one to stop.

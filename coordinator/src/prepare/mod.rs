@@ -103,7 +103,7 @@ pub struct Linked {
 }
 
 /// A projection, and its operation's name.
-type Chosen = (Arc<dyn Projection>, String);
+pub(crate) type Chosen = (Arc<dyn Projection>, String);
 
 /// Links a request, and looks at what it takes to plan it.
 ///
@@ -146,24 +146,51 @@ impl Linked {
         keep: impl Fn(usize, &Key, &TileShard) -> Result<(), E> + Sync,
     ) -> Result<Prepared, E> {
         let Self { request, aoi, tiles, linkage, scenes, working_resolution, projection } = self;
-        let utm = match request.grid.crs {
-            Crs::Epsg(epsg) => utm_of_epsg(epsg),
-            Crs::Native => None,
-        };
-        let projected = match (&projection, &utm) {
-            (Some((projection, operation)), _) => Some((projection.as_ref(), operation.clone())),
-            (None, Some(utm)) => Some((utm as &dyn Projection, String::new())),
-            (None, None) => None,
-        };
-        let inputs = Inputs { request: &request, aoi: &aoi, scenes, working_resolution, projection: projected };
-        let keep = |index: usize, key: &Key, shard: &TileShard| keep(index, key, shard).map_err(Unkept::Other);
-        let plan = plan::build(inputs, keep).map_err(|unkept| match unkept {
-            Unkept::Plan(error) => PrepareError::one(error.to_string()).into(),
-            Unkept::Other(error) => error,
-        })?;
+        let at = Ground { aoi: &aoi, working_resolution, projection: projection.as_ref() };
+        let plan = plan(&request, at, scenes, keep)?;
         let projection = projection.map(|(projection, _)| projection);
         Ok(Prepared { request, aoi, tiles, linkage, plan, projection })
     }
+}
+
+/// What of a plan is known before it is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    /// The area.
+    pub(crate) aoi: &'a Aoi,
+    /// The resolution that composites are made at, metres.
+    pub(crate) working_resolution: f64,
+    /// The output's projection, where it is neither native nor a UTM zone.
+    pub(crate) projection: Option<&'a Chosen>,
+}
+
+/// Plans a request whose scenes, as workers read them, are those of these tiles. Each tile's shard is given to `keep`,
+/// with its index and its key, and let go.
+///
+/// # Errors
+/// Where it cannot be planned, or a shard is not kept.
+pub(crate) fn plan<E: From<PrepareError> + Send>(
+    request: &Request,
+    at: Ground<'_>,
+    scenes: BTreeMap<TileId, Vec<SceneInput>>,
+    keep: impl Fn(usize, &Key, &TileShard) -> Result<(), E> + Sync,
+) -> Result<Plan, E> {
+    let Ground { aoi, working_resolution, projection } = at;
+    let utm = match request.grid.crs {
+        Crs::Epsg(epsg) => utm_of_epsg(epsg),
+        Crs::Native => None,
+    };
+    let projected = match (projection, &utm) {
+        (Some((projection, operation)), _) => Some((projection.as_ref(), operation.clone())),
+        (None, Some(utm)) => Some((utm as &dyn Projection, String::new())),
+        (None, None) => None,
+    };
+    let inputs = Inputs { request, aoi, scenes, working_resolution, projection: projected };
+    let keep = |index: usize, key: &Key, shard: &TileShard| keep(index, key, shard).map_err(Unkept::Other);
+    plan::build(inputs, keep).map_err(|unkept| match unkept {
+        Unkept::Plan(error) => PrepareError::one(error.to_string()).into(),
+        Unkept::Other(error) => error,
+    })
 }
 
 /// Why there is no plan: it cannot be made, or it was not kept.

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mosaic::band::Band;
 use mosaic::grid::Window;
-use mosaic::link::{Linkage, ScoreRef, UnlinkedScene, WhyUnlinked};
+use mosaic::ids::{SystemIndex, TileId};
+use mosaic::link::{Linkage, UnlinkedScene, WhyUnlinked, no_context_fraction};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct Report {
     /// Of the unlinked, those whose score was made with too little temporal context.
     #[serde(default)]
     pub little_context: Vec<String>,
+    /// Scenes with a score that are left out, as they could not be read and the request said to skip such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
     /// What may be wrong without having failed: a line each, that names the scene.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -85,17 +90,17 @@ pub struct ScoreFacts {
 }
 
 impl ScoreFacts {
-    fn of(linkage: &Linkage) -> Self {
-        let scores = || linkage.scenes.iter().map(|linked| &linked.score);
+    /// The facts of scores of which their sources tell this, each by name.
+    pub(crate) fn of<'a>(scores: impl Iterator<Item = &'a BTreeMap<String, Value>> + Clone) -> Self {
         let told = |name: &str| -> BTreeSet<String> {
-            let values = scores().filter_map(|score| score.properties.get(name));
+            let values = scores.clone().filter_map(|told| told.get(name));
             values.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect()
         };
         Self {
             model_versions: told("MODEL_VERSION"),
             processing_software_versions: told("PROCESSING_SOFTWARE_VERSION"),
-            with_source_product: scores().filter(|score| score.properties.contains_key("SOURCE_PRODUCT_ID")).count(),
-            max_no_context_fraction: scores().filter_map(ScoreRef::no_context_fraction).reduce(f64::max),
+            with_source_product: scores.clone().filter(|told| told.contains_key("SOURCE_PRODUCT_ID")).count(),
+            max_no_context_fraction: scores.filter_map(no_context_fraction).reduce(f64::max),
         }
     }
 }
@@ -116,6 +121,17 @@ pub struct Unusable {
     pub scene: String,
     /// What it lacks.
     pub missing: Vec<Band>,
+}
+
+/// A scene that is left out, as it could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Its `system:index`.
+    pub scene: SystemIndex,
+    /// Its MGRS tile.
+    pub tile: TileId,
+    /// Why, in one line.
+    pub reason: String,
 }
 
 /// How many tasks there were.
@@ -212,8 +228,9 @@ impl Report {
             superseded: linkage.superseded.iter().map(superseded).collect(),
             unusable: linkage.unusable.iter().map(unusable).collect(),
             little_context: linkage.unlinked.iter().filter(is_little).map(|scene| scene.name().to_owned()).collect(),
+            unreadable: Vec::new(),
             warnings: Vec::new(),
-            scores: ScoreFacts::of(linkage),
+            scores: ScoreFacts::of(linkage.scenes.iter().map(|linked| &linked.score.properties)),
             tasks: TaskCounts::default(),
             observations: Observations::default(),
             bytes_read: 0,

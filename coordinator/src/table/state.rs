@@ -15,6 +15,8 @@ pub struct Settings {
     pub tail: Duration,
     /// How long nothing of a job is granted after the store had no room: none where that ends the job.
     pub room: Option<Duration>,
+    /// Whether a scene that cannot be read is left out: what holds it is then planned again, and not made before.
+    pub leaves_out: bool,
 }
 
 impl Default for Settings {
@@ -25,6 +27,7 @@ impl Default for Settings {
             backoff: Duration::from_millis(500),
             tail: Duration::from_secs(10),
             room: None,
+            leaves_out: false,
         }
     }
 }

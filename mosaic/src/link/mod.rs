@@ -14,7 +14,7 @@ mod template;
 
 use serde::{Deserialize, Serialize};
 
-pub use scores::{ScoreRef, ScoreSource, ScoreTable};
+pub use scores::{ScoreRef, ScoreSource, ScoreTable, no_context_fraction};
 pub use template::{BadTemplate, ScoreTemplate};
 
 use crate::band::Band;

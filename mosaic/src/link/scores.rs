@@ -28,12 +28,10 @@ impl ScoreRef {
         Self { href, version: None, properties: BTreeMap::new() }
     }
 
-    /// Share of the image that was scored without temporal context, 0 to 1, where the source tells; a file's tags are
-    /// text.
+    /// Share of the image that was scored without temporal context: [`no_context_fraction`].
     #[must_use]
     pub fn no_context_fraction(&self) -> Option<f64> {
-        let told = self.properties.get("NO_CONTEXT_FRACTION")?;
-        told.as_f64().or_else(|| told.as_str()?.parse().ok())
+        no_context_fraction(&self.properties)
     }
 
     /// The product that it was made from, where the source tells, and that is none of this acquisition: another unit,
@@ -47,6 +45,13 @@ impl ScoreRef {
             && product.tile.is_none_or(|tile| tile == parts.tile);
         (!is_its).then_some(name)
     }
+}
+
+/// Share of an image that was scored without temporal context, 0 to 1, where the source tells; a file's tags are text.
+#[must_use]
+pub fn no_context_fraction(properties: &BTreeMap<String, Value>) -> Option<f64> {
+    let told = properties.get("NO_CONTEXT_FRACTION")?;
+    told.as_f64().or_else(|| told.as_str()?.parse().ok())
 }
 
 /// Whoever knows which scores there are.

@@ -149,6 +149,12 @@ impl Layout {
         }
     }
 
+    /// How many sub-tiles of a tile are needed.
+    #[must_use]
+    pub fn subtiles(&self, shard: usize) -> usize {
+        self.tiles[shard].subtiles as usize
+    }
+
     /// The composite that reads a partial.
     #[must_use]
     pub fn composite_of(&self, shard: usize, subtile: usize) -> u32 {

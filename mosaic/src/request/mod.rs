@@ -58,6 +58,10 @@ pub struct Request<P = Period> {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(max = 16))]
     pub edge_erosion: u8,
+    /// What becomes of a scene that cannot be read, after every retry. `fail`: the tasks that need it are set aside, and
+    /// the mosaic is incomplete. `skip`: the mosaic is made without that scene, which the report names.
+    #[serde(default, skip_serializing_if = "OnUnreadable::is_default")]
+    pub on_unreadable: OnUnreadable,
     /// How the median is finished.
     #[serde(default)]
     pub median: Median,
@@ -138,6 +142,23 @@ pub struct Scores {
     /// Scores made with a larger share of sub-tiles without temporal context are left out, 0 to 1.
     #[schemars(default = "one", range(min = 0.0, max = 1.0))]
     pub max_no_context_fraction: f64,
+}
+
+/// What becomes of a scene that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnreadable {
+    /// The tasks that need it are set aside.
+    #[default]
+    Fail,
+    /// The mosaic is made as if the catalogue did not have it.
+    Skip,
+}
+
+impl OnUnreadable {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is left out of a request's digest is what requests did not have.
@@ -281,7 +302,7 @@ impl<P> Request<P> {
     #[must_use]
     pub fn with_period<Q>(self, period: Q) -> Request<Q> {
         let Self { version, name, aoi, period: _, months, slice, bands, filter, scenes, scores, .. } = self;
-        let Self { edge_erosion, median, grid, output, profile, profiles, .. } = self;
+        let Self { edge_erosion, on_unreadable, median, grid, output, profile, profiles, .. } = self;
         Request {
             version,
             name,
@@ -294,6 +315,7 @@ impl<P> Request<P> {
             scenes,
             scores,
             edge_erosion,
+            on_unreadable,
             median,
             grid,
             output,

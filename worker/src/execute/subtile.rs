@@ -14,7 +14,7 @@ use super::fold::{Fold, Needs};
 use super::stopwatch::Stopwatch;
 use super::{Cancel, Executor, TaskError};
 use crate::codec::encode_composite;
-use crate::read::{Observer, Opener, SceneError, Traffic, blocks_under, is_image, is_remote};
+use crate::read::{Observer, Opener, Traffic, blocks_under, is_image, is_remote};
 
 impl Executor {
     /// Makes the partial of one (sub-tile, slice).
@@ -93,8 +93,8 @@ impl Executor {
         let reserved = self.memory.reserve(needs.least(), needs.most(depth))?;
         let watch = Stopwatch::start();
         let mut opener = Opener::new(&self.headers).with_ahead(needs.ahead).with_images(needs.images);
-        let mut observer = Observer::new(&mut opener, &shard.recipe, window)
-            .map_err(|error| SceneError { scene: shard.tile.to_string(), error })?;
+        let mut observer =
+            Observer::new(&mut opener, &shard.recipe, window).map_err(|error| TaskError::Plan(error.to_string()))?;
         let mut fold = Fold::new(&self.store, header, reserved.bytes().saturating_sub(needs.fixed));
         fold.read(&mut observer, scenes, cancel)?;
         let write = tracing::info_span!("write", bytes = Empty).entered();

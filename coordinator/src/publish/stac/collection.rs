@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use artifacts::contents::FileEntry;
 use serde_json::{Map, Value, json};
 
-use super::provenance::Sources;
+use super::provenance::{Sources, unreadable};
 use super::{EO, FILE, PROCESSING, PROJECTION, SCIENTIFIC, STAC};
 use super::{asset, credits, inclusive, instant};
 use crate::publish::footprint::union;
@@ -102,6 +102,7 @@ fn summaries(publication: &Publication<'_>, sources: &Sources<'_>) -> Map<String
     let codes: BTreeSet<u32> = publication.outputs.tiles.iter().map(|tile| tile.grid.epsg).collect();
     let bands: Vec<Value> = publication.outputs.bands.iter().map(|band| asset::eo_band(*band)).collect();
     let mut summaries: Map<String, Value> = sources.properties();
+    summaries.extend(unreadable(publication, |_| true));
     for (name, value) in recipe(publication) {
         let values = if value.is_array() { value } else { json!([value]) };
         summaries.insert(name, values);

@@ -3,7 +3,7 @@
 use mosaic::plan::OutputTile;
 use serde_json::{Map, Value, json};
 
-use super::provenance::Sources;
+use super::provenance::{Sources, unreadable};
 use super::{EO, FILE, GRID, PROCESSING, PROJECTION, RASTER, STAC};
 use super::{asset, credits, inclusive, instant};
 use crate::publish::footprint::Footprint;
@@ -71,6 +71,7 @@ fn properties(
     all.extend(super::collection::processing(publication));
     all.extend(super::collection::recipe(publication));
     all.extend(sources.properties());
+    all.extend(unreadable(publication, |of| tile.owners.contains(&of)));
     all
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use mosaic::href::unsigned;
-use mosaic::ids::SystemIndex;
+use mosaic::ids::{SystemIndex, TileId};
 use mosaic::link::LinkedScene;
 use mosaic::scene::Baseline;
 use serde::{Deserialize, Serialize};
@@ -133,6 +133,13 @@ impl<'a> Sources<'a> {
         }
         all
     }
+}
+
+/// Scenes that nothing is derived from, of tiles that `concern`, as they could not be read; nothing where all could be.
+pub(super) fn unreadable(publication: &Publication<'_>, concern: impl Fn(TileId) -> bool) -> Option<(String, Value)> {
+    let scenes = publication.report.unreadable.iter().filter(|scene| concern(scene.tile));
+    let scenes: Vec<&SystemIndex> = scenes.map(|unreadable| &unreadable.scene).collect();
+    (!scenes.is_empty()).then(|| ("clearmosaic:unreadable_scenes".to_owned(), json!(scenes)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How tasks end, and what follows for those that wait for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mosaic::plan::TaskKind;
@@ -207,10 +208,39 @@ impl JobTable {
                 self.set_aside(composite, SetAside { cause, ..why.clone() });
             }
         }
+        let is_forsaken = self.settings.leaves_out && why.failure.scene.is_some();
         self.progress.setbacks.set_aside += 1;
         self.failures.insert(index, why);
         self.changes.failures.insert(index);
+        if is_forsaken {
+            self.forsake(index);
+        }
         self.end(index, State::Failed);
+    }
+
+    /// Ends, without a failure of their own, the tasks that hold the scene at which this one failed, and what is made of
+    /// them: a scene is left out of all or none, and all these are planned again.
+    fn forsake(&mut self, index: u32) {
+        let layout = Arc::clone(&self.layout);
+        let (shard, partial) = match layout.kind(index) {
+            Some(TaskKind::Partial { shard, partial, .. }) => (shard, Some(partial)),
+            Some(TaskKind::Composite { shard, .. }) => (shard, None),
+            _ => return,
+        };
+        // Whatever waits for another comes before it, so that none of them can be had in between.
+        let mut forsaken = vec![layout.len() - 1];
+        for subtile in 0..layout.subtiles(shard) {
+            forsaken.extend(layout.readers(shard, subtile).map(|output| layout.mosaic(output)));
+        }
+        for subtile in 0..layout.subtiles(shard) {
+            forsaken.push(layout.composite_of(shard, subtile));
+            forsaken.extend(partial.and_then(|partial| layout.index(TaskKind::Partial { shard, subtile, partial })));
+        }
+        for forsaken in forsaken.into_iter().filter(|forsaken| *forsaken != index) {
+            if !self.states.get(forsaken).has_ended() {
+                self.end(forsaken, State::Failed);
+            }
+        }
     }
 
     /// Ends a task; what waits for it may go on.

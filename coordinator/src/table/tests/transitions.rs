@@ -19,6 +19,29 @@ fn what_is_made_is_not_made_again_nor_is_what_only_it_needed() {
 }
 
 #[test]
+fn what_holds_a_scene_that_is_to_be_left_out_is_not_made_in_vain() {
+    let settings = Settings { leaves_out: true, ..Settings::default() };
+    let mut bench = Bench::of(JobTable::new(layout(), |_| false, 1, settings));
+    let lease = bench.lease().unwrap();
+    let others = bench.table.lease("other", 3, bench.now);
+    let held: Vec<_> = others.iter().map(|grant| NAMES[grant.task as usize]).collect();
+    assert_eq!((NAMES[lease.task as usize], &held[..]), ("p00", &["p01", "p10", "p11"][..]));
+    bench.report(&lease, failure(FailureKind::Permanent)).unwrap();
+    for name in ["p01", "p11"] {
+        assert_eq!(bench.state(name), State::Leased, "{name}: it does not hold the scene");
+    }
+    for name in ["p00", "c0", "p10", "c1", "m", "q"] {
+        assert_eq!(bench.state(name), State::Failed, "{name}: it holds the scene, or is made of what does");
+    }
+    assert!(!bench.table.renew("other", &others[1], bench.now), "whoever is at it is told");
+    assert_eq!(bench.job().failures().keys().copied().collect::<Vec<_>>(), [index("p00"), index("c0")]);
+    assert!(bench.job().ended().is_none(), "what does not hold it goes on");
+    bench.table.leave("other", bench.now);
+    assert_eq!(bench.finish(), ["p01", "p11"]);
+    assert_eq!(bench.job().ended(), Some(&Ended::Settled));
+}
+
+#[test]
 fn a_lease_that_expires_is_granted_again_and_the_old_holder_is_refused() {
     let mut bench = Bench::new(&[]);
     let first = bench.lease().unwrap();

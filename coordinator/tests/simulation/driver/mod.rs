@@ -59,6 +59,10 @@ impl Survey for NoHeaders {
         hrefs.iter().map(|href| Err(format!("{href}: nobody is asked here"))).collect()
     }
 
+    fn any_at_hand(&self, _: &[String]) -> bool {
+        true
+    }
+
     fn list(&self, directory: &str) -> Result<Vec<String>, String> {
         Err(format!("{directory}: nobody is asked here"))
     }
