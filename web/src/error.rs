@@ -91,6 +91,8 @@ pub enum Failed {
     Busy { status: StatusCode, after: Option<Duration>, why: String },
     /// There is no connection.
     Unreachable(String),
+    /// The machine is there, and nothing listens on it.
+    Closed(String),
     /// There was one, and it broke, or nothing came.
     Broken(String),
     /// The answer cannot be read.
@@ -101,6 +103,8 @@ impl Failed {
     pub fn of(error: &reqwest::Error) -> Self {
         if error.is_builder() {
             Self::Bad(plain(error))
+        } else if error.is_connect() && is_refused(error) {
+            Self::Closed(plain(error))
         } else if error.is_connect() {
             Self::Unreachable(plain(error))
         } else {
@@ -115,7 +119,7 @@ impl Failed {
             Self::Bad(why) => WebError::Bad { url, why },
             Self::NotAllowed(not) => WebError::NotAllowed(not),
             Self::Refused { status, why } => WebError::Refused { url, status: status.as_u16(), why: clean(&why) },
-            Self::Unreachable(why) => WebError::Unreachable { url, why, tries },
+            Self::Unreachable(why) | Self::Closed(why) => WebError::Unreachable { url, why, tries },
             Self::Busy { status, why, .. } => {
                 let why = format!("the server is busy: {}{}", status.as_u16(), told(&clean(&why)));
                 WebError::Away { url, why, tries }
@@ -126,6 +130,12 @@ impl Failed {
             }
         }
     }
+}
+
+/// Whether a connection was refused outright.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let cause = innermost(error).downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 fn clean(why: &str) -> String {

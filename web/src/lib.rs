@@ -113,7 +113,8 @@ impl Web {
                 Err(failed) => failed,
             };
             tries += 1;
-            let Some(wait) = self.patience.wait(&failed, tries, began.elapsed()) else {
+            let is_enough = self.patience.is_enough(&failed, tries, self.hosts.has_answered(&ask.url));
+            let Some(wait) = self.patience.wait(&failed, tries, began.elapsed()).filter(|_| !is_enough) else {
                 return Err(failed.told(&ask.url, tries));
             };
             tracing::debug!(url = &*unsigned(&ask.url), ?failed, ?wait, "asked again");
@@ -130,6 +131,7 @@ impl Web {
             self.allow.admit(url.as_str()).map_err(Failed::NotAllowed)?;
             let _turn = self.hosts.turn(&url).await;
             let response = self.send(&method, &url, &headers, ask).await?;
+            self.hosts.note(&url);
             let Some(next) = next(&url, &response)? else {
                 return self.signer.judge(&url, self.answer(response, ask).await).await;
             };

@@ -15,12 +15,14 @@ pub struct Patience {
     pub connect: Duration,
     /// From one byte of an answer to the next, and to the first.
     pub stall: Duration,
+    /// How often a host is asked on which nothing listens, before it has ever answered; as others are, where not told.
+    pub first: Option<u32>,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { all: seconds(120), once: seconds(60), connect: seconds(10), stall: seconds(20) }
+        Self { all: seconds(120), once: seconds(60), connect: seconds(10), stall: seconds(20), first: None }
     }
 }
 
@@ -28,6 +30,8 @@ impl Default for Patience {
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest wait that nobody asked for.
 const LONGEST: Duration = Duration::from_secs(15);
+/// Tries of who plans where nothing listens.
+const FIRST_TRIES: u32 = 3;
 /// The share of all patience that a server gets which cannot be reached at all: a typing error more often than not.
 const UNREACHABLE: u32 = 8;
 
@@ -39,14 +43,26 @@ impl Patience {
         let default = Self::default();
         let once = seconds("CLEARMOSAIC_ARCHIVE_TIMEOUT").unwrap_or(default.once);
         let all = seconds("CLEARMOSAIC_ARCHIVE_PATIENCE").unwrap_or(default.all);
-        Self { all, once, connect: default.connect.min(once), stall: default.stall.min(once) }
+        Self { all, once, connect: default.connect.min(once), stall: default.stall.min(once), first: None }
+    }
+
+    /// The same for who plans: where nothing listens at all the address is wrong, more often than not, and a person
+    /// waits to be told.
+    #[must_use]
+    pub const fn of_planning(self) -> Self {
+        Self { first: Some(FIRST_TRIES), ..self }
+    }
+
+    /// Whether who plans has asked often enough: nothing listens, and the host has never answered.
+    pub fn is_enough(&self, failed: &Failed, tries: u32, has_answered: bool) -> bool {
+        matches!(failed, Failed::Closed(_)) && !has_answered && self.first.is_some_and(|first| tries >= first)
     }
 
     /// How long to wait after so many tries, the last of which failed thus, or none where it is no use, or too late.
     pub fn wait(&self, failed: &Failed, tries: u32, elapsed: Duration) -> Option<Duration> {
         let (most, asked) = match failed {
             Failed::Bad(_) | Failed::NotAllowed(_) | Failed::Refused { .. } => return None,
-            Failed::Unreachable(_) => (self.all / UNREACHABLE, None),
+            Failed::Unreachable(_) | Failed::Closed(_) => (self.all / UNREACHABLE, None),
             Failed::Busy { after, .. } => (self.all, *after),
             Failed::Broken(_) | Failed::Spoilt(_) => (self.all, None),
         };
@@ -77,5 +93,14 @@ mod tests {
         let status = StatusCode::TOO_MANY_REQUESTS;
         let for_ever = Failed::Busy { status, after: Some(Duration::MAX), why: String::new() };
         assert_eq!(Patience::default().wait(&for_ever, 1, Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn where_nothing_listens_who_plans_is_told_soon() {
+        let closed = Failed::Closed(String::new());
+        let planning = Patience::default().of_planning();
+        assert!(!planning.is_enough(&closed, 2, false) && planning.is_enough(&closed, 3, false));
+        assert!(!planning.is_enough(&closed, 3, true), "a server that was there begins anew");
+        assert!(!Patience::default().is_enough(&closed, 3, false), "who works was told of no wrong address");
     }
 }

@@ -20,7 +20,7 @@ impl Library {
     /// One that opens only what a door admits.
     #[must_use]
     pub fn behind(door: Door) -> Self {
-        Self { door, heads: Heads::default() }
+        Self { door: door.of_planner(), heads: Heads::default() }
     }
 }
 

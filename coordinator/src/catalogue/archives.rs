@@ -60,7 +60,7 @@ impl Archives {
 
     /// Who asks web servers; made when first needed.
     pub(super) fn web(&self) -> Result<&Web, Fault> {
-        let web = self.web.get_or_init(|| Web::new(self.allow.clone(), Patience::of_environment()));
+        let web = self.web.get_or_init(|| Web::new(self.allow.clone(), Patience::of_environment().of_planning()));
         web.as_ref().map_err(|error| Fault::Web(error.clone()))
     }
 }

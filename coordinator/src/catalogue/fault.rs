@@ -76,6 +76,16 @@ pub enum Fault {
         /// What is wrong.
         what: ScoreFault,
     },
+    /// No item at all has a raster of the band: one line for all of them.
+    #[error("none of the {items} items has an asset `{band}`: the first has {has}")]
+    NoBand {
+        /// How many there are.
+        items: usize,
+        /// The band.
+        band: String,
+        /// The assets of the first.
+        has: String,
+    },
     /// The template is none.
     #[error(transparent)]
     Template(BadTemplate),

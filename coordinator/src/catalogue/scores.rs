@@ -21,15 +21,31 @@ pub(super) fn scores_from_items(
     wanted: &Wanted,
     archives: &Archives,
 ) -> Result<ScoreTable, CatalogueError> {
-    let (mut table, mut faults) = (ScoreTable::default(), Vec::new());
+    let (mut table, mut faults, mut has) = (ScoreTable::default(), Vec::new(), None);
     let mut visit = |file: &str, item: &Value, faults: &mut Vec<Fault>| {
+        has.get_or_insert_with(|| assets(item));
         if let Err(what) = add(&mut table, file, item, band) {
             let id = item.get("id").and_then(Value::as_str).unwrap_or("(without id)");
             faults.push(Fault::Score { file: file.to_owned(), item: id.to_owned(), what });
         }
     };
     wait(source.each_item(wanted, archives, &mut faults, &mut visit))?;
+    if table.is_empty() && faults.len() > 1 && faults.iter().all(lacks_raster) {
+        let (items, band) = (faults.len(), band.to_owned());
+        return Err(Fault::NoBand { items, band, has: has.unwrap_or_default() }.into());
+    }
     CatalogueError::unless_none(faults).map(|()| table)
+}
+
+fn lacks_raster(fault: &Fault) -> bool {
+    matches!(fault, Fault::Score { what: ScoreFault::NoAsset(_), .. })
+}
+
+/// The names of an item's assets, for people.
+fn assets(item: &Value) -> String {
+    let all = item.get("assets").and_then(Value::as_object);
+    let names: Vec<&str> = all.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 fn add(table: &mut ScoreTable, file: &str, item: &Value, band: &str) -> Result<(), ScoreFault> {

@@ -5,3 +5,4 @@ mod harm;
 mod network;
 mod scores;
 mod stac;
+mod told;

@@ -11,6 +11,7 @@ use earth_engine::Budgets;
 use gdal::{DatasetOptions, GdalOpenFlags};
 use mosaic::href::{of_profile, unsigned};
 use proto::allow::Allow;
+use web::Patience;
 
 use super::ReadError;
 use super::remote::{Heads, Network};
@@ -35,6 +36,8 @@ pub struct Door {
     /// Opened when something on another machine is.
     network: Arc<OnceLock<Result<Network, String>>>,
     signed: Option<Arc<Mutex<HashMap<String, String>>>>,
+    /// Whether a plan is made by what is behind it.
+    is_of_planner: bool,
 }
 
 impl Door {
@@ -65,6 +68,11 @@ impl Door {
     #[must_use]
     pub fn with(self, access: Access) -> Self {
         Self { access, network: Arc::default(), ..self }
+    }
+
+    /// The same for who plans, and is told sooner that nothing listens where it should.
+    pub(crate) fn of_planner(self) -> Self {
+        Self { is_of_planner: true, ..self }
     }
 
     /// One that opens everything, and that knows URLs' signatures which it was told of: they are in no plan, and in no
@@ -130,7 +138,9 @@ impl Door {
     /// # Errors
     /// Where this machine can speak to nobody.
     pub(super) fn network(&self) -> Result<&Network, ReadError> {
-        let open = || Network::new(self.allow.clone(), self.access.clone()).map_err(|error| error.to_string());
+        let patience = Patience::of_environment();
+        let patience = if self.is_of_planner { patience.of_planning() } else { patience };
+        let open = || Network::new(self.allow.clone(), self.access.clone(), patience).map_err(|e| e.to_string());
         let network = self.network.get_or_init(open);
         network.as_ref().map_err(|why| ReadError::permanent("the network", why.clone()))
     }

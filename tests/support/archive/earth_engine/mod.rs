@@ -12,6 +12,7 @@
 mod catalogue;
 mod fields;
 mod list;
+pub mod made;
 mod pixels;
 mod tokens;
 
@@ -46,6 +47,7 @@ pub struct EarthEngine {
 
 struct Served {
     images: Vec<Image>,
+    takes: Duration,
     tokens: Tokens,
     at_once: AtomicUsize,
     most: AtomicUsize,
@@ -63,8 +65,15 @@ impl EarthEngine {
     /// Serves these images.
     #[must_use]
     pub fn of(images: Vec<Image>) -> Self {
+        Self::taking(images, TAKES)
+    }
+
+    /// Serves these images, and takes so long for each answer.
+    #[must_use]
+    pub fn taking(images: Vec<Image>, takes: Duration) -> Self {
         let served = Arc::new(Served {
             images,
+            takes,
             tokens: Tokens::default(),
             at_once: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
@@ -151,7 +160,7 @@ async fn serve(State(served): State<Arc<Served>>, request: Request) -> Response<
     }
     let at_once = served.at_once.fetch_add(1, Ordering::SeqCst) + 1;
     served.most.fetch_max(at_once, Ordering::SeqCst);
-    tokio::time::sleep(TAKES).await;
+    tokio::time::sleep(served.takes).await;
     let answer = answer(&served, request, at_once).await;
     served.at_once.fetch_sub(1, Ordering::SeqCst);
     respond(answer)

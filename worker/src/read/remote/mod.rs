@@ -58,8 +58,8 @@ impl Network {
     ///
     /// # Errors
     /// Where this machine can speak to nobody.
-    pub fn new(allow: Allow, access: Access) -> Result<Self, WebError> {
-        let web = Web::new(allow, Patience::of_environment())?;
+    pub fn new(allow: Allow, access: Access, patience: Patience) -> Result<Self, WebError> {
+        let web = Web::new(allow, patience)?;
         Ok(Self { web, access, stores: Mutex::default(), profiles: Mutex::default() })
     }
 
