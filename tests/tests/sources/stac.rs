@@ -145,9 +145,9 @@ fn tokens_are_asked_for_renewed_and_never_kept() {
     assert!(refused.stderr.contains("also with a new token") && !refused.stderr.contains("sig="), "{}", refused.stderr);
 }
 
-/// A made-up archive behind an API: scenes and scores, their rasters on another server.
-fn behind_an_api(world: &World, rasters: &Archive, unsteady: (u64, f64, f64), paging: Paging) -> Archive {
-    let at = |path: &str| json!(format!("/vsicurl/{}", rasters.url(&format!("/{path}"))));
+/// A made-up archive behind an API: scenes and scores, their rasters below the URL of another server.
+fn behind_an_api(world: &World, rasters: &str, unsteady: (u64, f64, f64), paging: Paging) -> Archive {
+    let at = |path: &str| json!(format!("{rasters}{path}"));
     let mut items = world.items();
     let mut scores = Vec::new();
     for item in &mut items {
@@ -181,7 +181,7 @@ fn a_mosaic_is_the_same_however_badly_its_archive_answers() {
     let _ = world.run("local", &json!({}), &[]).complete();
     let expected = rasters(&world.mosaic("local"));
     let files = Archive::of(&world.path(""));
-    let mut requests = Vec::new();
+    let mut seen = Vec::new();
     for (n, (faults, unsteady, paging)) in [
         (Faults::none(), (0, 0.0, 0.0), Paging::Token),
         (Faults::of_every_kind(5, 0.2), (0, 0.0, 0.0), Paging::Token),
@@ -190,31 +190,65 @@ fn a_mosaic_is_the_same_however_badly_its_archive_answers() {
     .into_iter()
     .enumerate()
     {
-        let archive = behind_an_api(&world, &files, unsteady, paging);
-        archive.set(faults);
+        let archive = behind_an_api(&world, &files.url("/"), unsteady, paging);
+        archive.set(faults.clone());
+        files.set(faults);
         let output = format!("api{n}");
         let mut fields = by_api(&archive);
         fields["output"] = json!(output);
         let path = world.write(&format!("{output}.request.json"), &fields);
-        let _ = {
-            let r = command(run_command(&path, &[]).envs(SETTINGS));
-            eprintln!("{} {}", r.stdout, r.stderr);
-            r.complete()
-        };
+        let _ = command(run_command(&path, &[]).envs(SETTINGS)).complete();
         assert_same(&output, &rasters(&world.mosaic(&output)), &expected);
-        let seen = archive.seen();
-        assert_eq!(seen.faults > 0, n > 0, "{seen:?}");
-        requests.push(seen.requests);
+        let both = [archive.seen(), files.seen()];
+        both.iter().for_each(|seen| assert_eq!(seen.faults > 0, n > 0, "{seen:?}"));
+        seen.push(both);
     }
-    assert!(requests[1] * 2 <= requests[0] * 3, "{requests:?}: half as many again at most");
+    for server in [0, 1] {
+        let [without, with] = [0, 1].map(|n: usize| seen[n][server].requests);
+        assert!(with * 2 <= without * 3, "{with} requests, {without} without faults: half as many again at most");
+    }
+}
+
+/// The Planetary Computer from its catalogue to the mosaic, its rasters behind tokens that are refused after a while, or at
+/// once.
+#[test]
+fn the_planetary_computer_makes_the_same_mosaic_however_badly_it_answers() {
+    let world = World::new("year");
+    let _ = world.run("local", &json!({}), &[]).complete();
+    let run = |output: &str, sas: Sas, faults: &Faults| {
+        let blobs = Archive::with_tokens(StacApi::of("none", Vec::new()), sas, &world.path(""));
+        let api = behind_an_api(&world, &blobs.url("/blobs/"), (0, 0.0, 0.0), Paging::Link);
+        [&blobs, &api].iter().for_each(|server| server.set(faults.clone()));
+        let fields = json!({"output": output, "scenes": {"preset": "planetary-computer"}});
+        let path = world.write(&format!("{output}.request.json"), &fields);
+        let mut settings = as_planetary_computer(&blobs);
+        settings[0].1 = api.url("/stac");
+        let ended = command(run_command(&path, &[]).envs(SETTINGS).envs(settings));
+        let report = ended.complete();
+        assert!(![&ended.stdout, &ended.stderr].iter().any(|told| told.contains("sig=")), "{report}");
+        assert_same(output, &rasters(&world.mosaic(output)), &rasters(&world.mosaic("local")));
+        blobs
+    };
+    let steady = Sas { lasts: Duration::from_secs(2400), skew: 0, stillborn: (0, 0.0) };
+    let without = run("steady", steady, &Faults::none()).seen();
+    assert!(without.requests > 50 && without.faults == 0, "{without:?}");
+    let expiring = Sas { lasts: Duration::from_secs(2), skew: 5, stillborn: (4, 0.2) };
+    let blobs = run("expiring", expiring, &Faults::of_every_kind(8, 0.2));
+    let tokens = blobs.asked().iter().filter(|asked| asked.path == "/sas/token").count();
+    let with = blobs.seen();
+    assert!(with.faults > 0 && tokens > 1, "{with:?}, {tokens} tokens");
+    assert!(
+        with.requests * 2 <= without.requests * 3,
+        "{with:?}, {without:?} without faults: half as many again at most"
+    );
 }
 
 #[test]
 fn what_is_wrong_with_an_archive_is_told_in_one_line_before_anything_begins() {
     let world = World::new("few");
     let files = Archive::of(&world.path(""));
-    let archive = behind_an_api(&world, &files, (0, 0.0, 0.0), Paging::Token);
-    let always_loses = behind_an_api(&world, &files, (1, 0.0, 1.0), Paging::Token);
+    let archive = behind_an_api(&world, &files.url("/"), (0, 0.0, 0.0), Paging::Token);
+    let always_loses = behind_an_api(&world, &files.url("/"), (1, 0.0, 1.0), Paging::Token);
     let api = |archive: &Archive, path: &str, collection: &str| json!({"scenes": {"stac": {"url": archive.url(path), "collection": collection}}});
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = json!({"scenes": {"stac": {"url": format!("http://{nobody}/stac"), "collection": "sentinel-2-l2a"}}});
