@@ -45,7 +45,7 @@ fn is_seen(day: usize, x: f64) -> bool {
 fn shown(day: usize, band: Which, x: f64, y: f64) -> f64 {
     match ground(band, x, y) {
         _ if is_cloudy(day, x, y) => CLOUD,
-        dark if dark == 0.0 => 0.0,
+        0.0 => 0.0,
         value => value + 30.0 * day as f64,
     }
 }
