@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_yaml_ng::Value;
 
@@ -45,6 +45,12 @@ impl fmt::Debug for Options {
 }
 
 impl Access {
+    /// When a profile was last written, where that can be told: whoever keeps what it opens looks whether it still holds.
+    #[must_use]
+    pub fn written(&self, profile: &str) -> Option<SystemTime> {
+        std::fs::metadata(self.profiles.as_ref()?.join(profile)).ok()?.modified().ok()
+    }
+
     /// The options of a profile.
     ///
     /// # Errors

@@ -9,10 +9,12 @@ use coordinator::state::EtcdAccess;
 use coordinator::tokens::{self, Tokens};
 use proto::access::Secret;
 use proto::coordinators::{Access, Coordinators};
-use proto::tls::Tls;
+use proto::reread::Reread;
+use proto::tls::{self, Tls};
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tonic::transport::{Certificate, ClientTlsConfig, Identity, Server, ServerTlsConfig};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::args::{At, CoordinatorArgs, EtcdArgs, TokenArgs};
 use crate::exit::{BadInput, Exit};
@@ -29,15 +31,7 @@ impl At {
     /// # Errors
     /// Where a file cannot be used, or the addresses do not go with the certificates.
     pub fn coordinators(&self) -> Result<Coordinators, BadInput> {
-        let authorities = self.ca.as_deref().map(|path| certificates("--ca", path)).transpose()?;
-        let own = identity("--cert", self.cert.as_deref(), "--key", self.key.as_deref())?;
-        if authorities.is_none() && own.is_some() {
-            return Err(BadInput::one("--cert: whom to trust is not told: give --ca too"));
-        }
-        let own = own.as_ref().map(|(cert, key)| (&**cert, &**key));
-        let tls = authorities.map(|authorities| Tls::new(&authorities, own)).transpose();
-        let tls = tls.map_err(|e| BadInput::one(format!("--ca, --cert and --key cannot be used: {e}")))?;
-        let access = Access { tls, token: self.token()? };
+        let access = Access { tls: self.tls()?.map(Arc::new), token: self.token()?.map(Arc::new) };
         Coordinators::at(&self.coordinator, access).map_err(|e| BadInput::one(format!("--coordinator {e}")))
     }
 
@@ -46,25 +40,47 @@ impl At {
         self.coordinator.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
-    fn token(&self) -> Result<Option<Secret>, BadInput> {
-        let (named, text) = match &self.token_file {
-            Some(path) => {
-                let named = format!("--token-file {}", path.display());
-                let text = std::fs::read_to_string(path);
-                (named.clone(), text.map_err(|e| BadInput::one(format!("{named}: {}", input::reason(&e))))?)
-            }
-            None => match std::env::var(TOKEN) {
-                Ok(text) => (TOKEN.to_owned(), text),
-                Err(std::env::VarError::NotPresent) => return Ok(None),
-                Err(std::env::VarError::NotUnicode(_)) => (TOKEN.to_owned(), String::new()),
-            },
+    fn tls(&self) -> Result<Option<Reread<Tls>>, BadInput> {
+        let own = given("--cert", self.cert.as_ref(), "--key", self.key.as_ref())?;
+        let Some(ca) = self.ca.clone() else {
+            let unknown = || BadInput::one("--cert: whom to trust is not told: give --ca too");
+            return own.map_or(Ok(None), |_| Err(unknown()));
         };
-        let token = text.trim();
-        if token.is_empty() || token.len() > LONGEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(BadInput::one(format!("{named}: expected a token alone, on one line")));
-        }
-        Ok(Some(Secret::new(token)))
+        let files = own.iter().flat_map(|(cert, key)| [cert, key]).chain([&ca]).cloned().collect();
+        let make = move || {
+            let authorities = certificates("--ca", &ca)?;
+            let own = own.as_ref().map(|(cert, key)| identity("--cert", cert, "--key", key)).transpose()?;
+            let own = own.as_ref().map(|(cert, key)| (&**cert, &**key));
+            let unusable = |e| BadInput::one(format!("--ca, --cert and --key cannot be used: {e}"));
+            Tls::new(&authorities, own).map_err(unusable)
+        };
+        Reread::of(files, make).map(Some)
     }
+
+    fn token(&self) -> Result<Option<Reread<Secret>>, BadInput> {
+        if let Some(path) = self.token_file.clone() {
+            let make = move || {
+                let named = format!("--token-file {}", path.display());
+                let text = std::fs::read_to_string(&path);
+                token_in(&named, &text.map_err(|e| BadInput::one(format!("{named}: {}", input::reason(&e))))?)
+            };
+            return Reread::of(self.token_file.iter().cloned().collect(), make).map(Some);
+        }
+        match std::env::var(TOKEN) {
+            Ok(text) => token_in(TOKEN, &text).map(|token| Some(Reread::fixed(token))),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => token_in(TOKEN, "").map(|_| None),
+        }
+    }
+}
+
+/// The token that a text is, but for the end of its line.
+fn token_in(named: &str, text: &str) -> Result<Secret, BadInput> {
+    let token = text.trim();
+    if token.is_empty() || token.len() > LONGEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BadInput::one(format!("{named}: expected a token alone, on one line")));
+    }
+    Ok(Secret::new(token))
 }
 
 fn read(flag: &str, path: &Path) -> Result<Vec<u8>, BadInput> {
@@ -84,27 +100,28 @@ fn certificates(flag: &str, path: &Path) -> Result<Vec<u8>, BadInput> {
 /// A certificate and its key, in PEM.
 type Pems = (Vec<u8>, Vec<u8>);
 
-/// A certificate and its key, of which there is none without the other.
-fn identity(
+/// The files of a certificate and its key, of which there is none without the other.
+fn given(
     cert_flag: &str,
-    cert: Option<&Path>,
+    cert: Option<&PathBuf>,
     key_flag: &str,
-    key: Option<&Path>,
-) -> Result<Option<Pems>, BadInput> {
-    let (cert, key) = match (cert, key) {
-        (None, None) => return Ok(None),
-        (Some(cert), Some(key)) => (cert, key),
-        (Some(_), None) => return Err(BadInput::one(format!("{cert_flag}: its key is missing: give {key_flag} too"))),
-        (None, Some(_)) => {
-            return Err(BadInput::one(format!("{key_flag}: its certificate is missing: give {cert_flag} too")));
-        }
-    };
+    key: Option<&PathBuf>,
+) -> Result<Option<(PathBuf, PathBuf)>, BadInput> {
+    match (cert, key) {
+        (Some(_), None) => Err(BadInput::one(format!("{cert_flag}: its key is missing: give {key_flag} too"))),
+        (None, Some(_)) => Err(BadInput::one(format!("{key_flag}: its certificate is missing: give {cert_flag} too"))),
+        (cert, key) => Ok(cert.cloned().zip(key.cloned())),
+    }
+}
+
+/// A certificate and its key.
+fn identity(cert_flag: &str, cert: &Path, key_flag: &str, key: &Path) -> Result<Pems, BadInput> {
     let certificate = certificates(cert_flag, cert)?;
     let pem = read(key_flag, key)?;
     if PrivateKeyDer::from_pem_slice(&pem).is_err() {
         return Err(BadInput::one(format!("{key_flag} {}: expected a private key in PEM", key.display())));
     }
-    Ok(Some((certificate, pem)))
+    Ok((certificate, pem))
 }
 
 /// Who is let in, and how much is taken of them.
@@ -112,37 +129,36 @@ fn identity(
 /// # Errors
 /// Where a file cannot be used; where other machines could reach what nothing guards.
 pub fn of_coordinator(args: &CoordinatorArgs) -> Result<services::Settings, BadInput> {
-    let own = identity("--tls-cert", args.tls_cert.as_deref(), "--tls-key", args.tls_key.as_deref())?;
-    let own = own.map(|(cert, key)| Identity::from_pem(cert, key));
-    let clients = args
-        .client_ca
-        .as_deref()
-        .map(|path| certificates("--client-ca", path).map(Certificate::from_pem))
-        .transpose()?;
-    let tls = match (own, clients) {
-        (None, None) => None,
-        (None, Some(_)) => {
-            return Err(BadInput::one("--client-ca: there is no TLS: give --tls-cert and --tls-key too"));
-        }
-        (Some(own), None) => Some(ServerTlsConfig::new().identity(own)),
-        (Some(own), Some(clients)) => Some(ServerTlsConfig::new().identity(own).client_ca_root(clients)),
+    let tls = server_tls(args)?;
+    let read_tokens = |path: &PathBuf| {
+        let of = path.clone();
+        Reread::of(vec![path.clone()], move || known_tokens(&of))
     };
-    if let Some(tls) = &tls {
-        let unusable = |e: tonic::transport::Error| {
-            let why = std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
-            BadInput::one(format!("--tls-cert, --tls-key and --client-ca cannot be used: {why}"))
-        };
-        Server::builder().tls_config(tls.clone()).map_err(unusable)?;
-    }
-    let tokens = args.tokens.as_deref().map(known_tokens).transpose()?;
+    let tokens = args.tokens.as_ref().map(read_tokens).transpose()?;
     is_guarded(args, tls.is_some(), tokens.is_some())?;
     let attached = usize::try_from(args.attachments.0).unwrap_or(usize::MAX);
     Ok(services::Settings {
-        tls,
+        tls: tls.map(Arc::new),
         tokens: tokens.map(Arc::new),
         attached,
         connection_age: Some(services::CONNECTION_AGE),
     })
+}
+
+fn server_tls(args: &CoordinatorArgs) -> Result<Option<Reread<ServerConfig>>, BadInput> {
+    let Some(own) = given("--tls-cert", args.tls_cert.as_ref(), "--tls-key", args.tls_key.as_ref())? else {
+        let none = || BadInput::one("--client-ca: there is no TLS: give --tls-cert and --tls-key too");
+        return args.client_ca.as_ref().map_or(Ok(None), |_| Err(none()));
+    };
+    let files = [&own.0, &own.1].into_iter().chain(&args.client_ca).cloned().collect();
+    let clients = args.client_ca.clone();
+    let make = move || {
+        let (cert, key) = identity("--tls-cert", &own.0, "--tls-key", &own.1)?;
+        let clients = clients.as_deref().map(|path| certificates("--client-ca", path)).transpose()?;
+        let unusable = |e| BadInput::one(format!("--tls-cert, --tls-key and --client-ca cannot be used: {e}"));
+        tls::server(&cert, &key, clients.as_deref()).map_err(unusable)
+    };
+    Reread::of(files, make).map(Some)
 }
 
 fn known_tokens(path: &Path) -> Result<Tokens, BadInput> {
@@ -180,7 +196,8 @@ fn is_guarded(args: &CoordinatorArgs, has_tls: bool, has_tokens: bool) -> Result
 /// Where a file cannot be used.
 pub fn of_etcd(args: &EtcdArgs) -> Result<EtcdAccess, BadInput> {
     let authorities = args.etcd_ca.as_deref().map(|path| certificates("--etcd-ca", path)).transpose()?;
-    let own = identity("--etcd-cert", args.etcd_cert.as_deref(), "--etcd-key", args.etcd_key.as_deref())?;
+    let own = given("--etcd-cert", args.etcd_cert.as_ref(), "--etcd-key", args.etcd_key.as_ref())?;
+    let own = own.map(|(cert, key)| identity("--etcd-cert", &cert, "--etcd-key", &key)).transpose()?;
     if authorities.is_none() && own.is_some() {
         return Err(BadInput::one("--etcd-cert: whom to trust is not told: give --etcd-ca too"));
     }

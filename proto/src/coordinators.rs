@@ -12,6 +12,7 @@ use tonic::{Code, Request, Status};
 use crate::access::Secret;
 use crate::limits::MESSAGE;
 use crate::refusal::refusal;
+use crate::reread::Reread;
 use crate::tls::{Tls, greet};
 use crate::trace::carry;
 use crate::wire::job_service_client::JobServiceClient;
@@ -31,9 +32,9 @@ pub type Link = InterceptedService<Channel, Bearer>;
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     /// Whom to trust, and this side's own certificate; none where no address is `https://`.
-    pub tls: Option<Tls>,
+    pub tls: Option<Arc<Reread<Tls>>>,
     /// The token, where one is needed.
-    pub token: Option<Secret>,
+    pub token: Option<Arc<Reread<Secret>>>,
 }
 
 /// Puts the token, if there is one, and the context of the current span into each call.
@@ -71,6 +72,8 @@ struct Known {
     channels: Vec<(Option<Uri>, Channel)>,
     at: usize,
     access: Access,
+    /// What the connections were made with.
+    tls: Option<Arc<Tls>>,
 }
 
 /// Why there can be no connection to an address.
@@ -87,9 +90,9 @@ pub enum AddressError {
     Tls(Uri, String),
 }
 
-fn channel(address: &Uri, access: &Access) -> Result<Channel, AddressError> {
+fn channel(address: &Uri, tls: Option<&Tls>) -> Result<Channel, AddressError> {
     let is_secured = address.scheme_str() == Some("https");
-    let endpoint = match &access.tls {
+    let endpoint = match tls {
         Some(tls) if is_secured => Endpoint::from(address.clone())
             .tls_config(tls.of_tonic())
             .map_err(|e| AddressError::Tls(address.clone(), std::error::Error::source(&e).unwrap_or(&e).to_string()))?,
@@ -109,7 +112,12 @@ impl Coordinators {
     /// A single one, over a connection of its own kind, which needs no token.
     #[must_use]
     pub fn single(channel: Channel) -> Self {
-        Self(Arc::new(Mutex::new(Known { channels: vec![(None, channel)], at: 0, access: Access::default() })))
+        Self(Arc::new(Mutex::new(Known {
+            channels: vec![(None, channel)],
+            at: 0,
+            access: Access::default(),
+            tls: None,
+        })))
     }
 
     /// Those at some addresses, the first one first. Within a Tokio runtime.
@@ -117,20 +125,23 @@ impl Coordinators {
     /// # Errors
     /// Where the addresses and the certificates do not go together.
     pub fn at(addresses: &[Uri], access: Access) -> Result<Self, AddressError> {
-        let connect = |address: &Uri| Ok((Some(address.clone()), channel(address, &access)?));
+        let tls = access.tls.as_ref().map(|tls| tls.now());
+        let connect = |address: &Uri| Ok((Some(address.clone()), channel(address, tls.as_deref())?));
         let channels = addresses.iter().map(connect).collect::<Result<_, AddressError>>()?;
-        Ok(Self(Arc::new(Mutex::new(Known { channels, at: 0, access }))))
+        Ok(Self(Arc::new(Mutex::new(Known { channels, at: 0, access, tls }))))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one to speak to now.
+    /// The one to speak to now, with certificates and token as they are now.
     #[must_use]
     pub fn current(&self) -> Link {
-        let known = self.known();
-        InterceptedService::new(known.channels[known.at].1.clone(), Bearer::of(known.access.token.as_ref()))
+        let mut known = self.known();
+        known.renew();
+        let token = known.access.token.as_ref().map(|token| token.now());
+        InterceptedService::new(known.channels[known.at].1.clone(), Bearer::of(token.as_deref()))
     }
 
     /// Asks the current one about jobs.
@@ -152,9 +163,9 @@ impl Coordinators {
         std::error::Error::source(failed)?;
         let (address, tls) = {
             let known = self.known();
-            (known.channels[known.at].0.clone()?, known.access.tls.clone())
+            (known.channels[known.at].0.clone()?, known.tls.clone())
         };
-        greet(&address, tls.as_ref()).await
+        greet(&address, tls.as_deref()).await
     }
 
     /// Turns to the leader that this one names, or to the next one. A leader that could only be reached in the open,
@@ -168,12 +179,25 @@ impl Coordinators {
 }
 
 impl Known {
+    /// Makes the connections anew where the certificates have changed.
+    fn renew(&mut self) {
+        let now = self.access.tls.as_ref().map(|tls| tls.now());
+        if now.as_ref().map(Arc::as_ptr) == self.tls.as_ref().map(Arc::as_ptr) {
+            return;
+        }
+        self.tls = now;
+        for (address, made) in &mut self.channels {
+            let again = address.as_ref().and_then(|address| channel(address, self.tls.as_deref()).ok());
+            again.into_iter().for_each(|again| *made = again);
+        }
+    }
+
     /// The connection to an address, made if there is none.
     fn find(&mut self, address: &Uri) -> Option<usize> {
         if let Some(found) = self.channels.iter().position(|(known, _)| known.as_ref() == Some(address)) {
             return Some(found);
         }
-        let channel = channel(address, &self.access).ok()?;
+        let channel = channel(address, self.tls.as_deref()).ok()?;
         self.channels.push((Some(address.clone()), channel));
         Some(self.channels.len() - 1)
     }
@@ -192,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_token_is_shown_nowhere() {
-        let access = Access { tls: None, token: Some(Secret::new("hunter2")) };
-        let bearer = Bearer::of(access.token.as_ref());
+        let access = Access { tls: None, token: Some(Arc::new(Reread::fixed(Secret::new("hunter2")))) };
+        let bearer = Bearer::of(access.token.as_ref().map(|token| token.now()).as_deref());
         assert!(!format!("{access:?} {bearer:?}").contains("hunter2"), "{bearer:?}");
         let request = bearer.clone().call(Request::new(())).unwrap();
         assert!(!format!("{request:?}").contains("hunter2"), "{request:?}");
@@ -206,7 +230,7 @@ mod tests {
         let (open, secured) = (address("http://a:1"), address("https://a:1"));
         let tls = || {
             let _ = rustls::crypto::ring::default_provider().install_default();
-            Access { tls: Some(Tls::new(b"", None).unwrap()), token: None }
+            Access { tls: Some(Arc::new(Reread::fixed(Tls::new(b"", None).unwrap()))), token: None }
         };
         let bad = |addresses: &[Uri], access: Access| Coordinators::at(addresses, access).unwrap_err().to_string();
         assert!(bad(std::slice::from_ref(&secured), Access::default()).contains("--ca"));

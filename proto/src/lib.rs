@@ -27,6 +27,7 @@ pub mod job;
 pub mod limits;
 pub mod permits;
 pub mod refusal;
+pub mod reread;
 pub mod tls;
 pub mod trace;
 pub mod work;

@@ -1,4 +1,4 @@
-//! TLS as a client speaks it: whom it trusts, and who it is.
+//! TLS as a client speaks it, and as a coordinator does: whom it trusts, and who it is.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -54,11 +55,7 @@ impl Tls {
     /// # Errors
     /// Where they cannot be used.
     pub fn new(authorities: &[u8], own: Option<(&[u8], &[u8])>) -> Result<Self, BadTls> {
-        let mut roots = RootCertStore::empty();
-        for authority in CertificateDer::pem_slice_iter(authorities) {
-            roots.add(authority?)?;
-        }
-        let trusting = ClientConfig::builder().with_root_certificates(roots);
+        let trusting = ClientConfig::builder().with_root_certificates(trusted(authorities)?);
         let of_tonic = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities));
         let (mut config, of_tonic) = match own {
             Some((cert, key)) => {
@@ -75,6 +72,34 @@ impl Tls {
     pub(crate) fn of_tonic(&self) -> ClientTlsConfig {
         self.of_tonic.clone()
     }
+}
+
+/// TLS as a coordinator speaks it: with this certificate and key, and only to those whose certificates these authorities
+/// have issued, where there are any; all in PEM.
+///
+/// # Errors
+/// Where they cannot be used.
+pub fn server(cert: &[u8], key: &[u8], clients: Option<&[u8]>) -> Result<ServerConfig, BadTls> {
+    let builder = match clients.map(trusted).transpose()? {
+        Some(roots) => {
+            let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build();
+            let unusable = |e: VerifierBuilderError| BadTls::Rustls(rustls::Error::General(e.to_string()));
+            ServerConfig::builder().with_client_cert_verifier(verifier.map_err(unusable)?)
+        }
+        None => ServerConfig::builder().with_no_client_auth(),
+    };
+    let chain = CertificateDer::pem_slice_iter(cert).collect::<Result<_, _>>()?;
+    let mut config = builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(key)?)?;
+    config.alpn_protocols.push(b"h2".to_vec());
+    Ok(config)
+}
+
+fn trusted(authorities: &[u8]) -> Result<RootCertStore, BadTls> {
+    let mut roots = RootCertStore::empty();
+    for authority in CertificateDer::pem_slice_iter(authorities) {
+        roots.add(authority?)?;
+    }
+    Ok(roots)
 }
 
 /// Why a coordinator cannot be spoken to, where asking again does not help. A call tells only that it broke off: that

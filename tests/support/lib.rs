@@ -49,7 +49,9 @@ pub fn binary() -> &'static Path {
         let test = std::env::current_exe().expect("a test has a path");
         let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "clearmosaic"]).current_dir(root());
+        // With a test beside it features are those of `cargo test --workspace`: its crates are not compiled once more.
+        build.args(["build", "--quiet", "--locked", "--workspace", "--bin", "clearmosaic", "--test", "health"]);
+        build.current_dir(root());
         build.env("CARGO_TARGET_DIR", profile.parent().expect("target"));
         if profile.ends_with("release") {
             build.arg("--release");

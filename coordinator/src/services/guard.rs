@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use proto::access::{Role, Secret};
 use proto::coordinators::AUTHORIZATION;
+use proto::reread::Reread;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -15,12 +16,12 @@ use crate::tokens::Tokens;
 
 /// Lets only those in whose token is for what they ask. Without tokens everyone is.
 #[derive(Clone, Debug)]
-pub struct GuardLayer(Option<Arc<Tokens>>);
+pub struct GuardLayer(Option<Arc<Reread<Tokens>>>);
 
 impl GuardLayer {
     /// A guard that knows these tokens, or lets everyone in.
     #[must_use]
-    pub fn new(tokens: Option<Arc<Tokens>>) -> Self {
+    pub fn new(tokens: Option<Arc<Reread<Tokens>>>) -> Self {
         Self(tokens)
     }
 }
@@ -36,7 +37,7 @@ impl<S> Layer<S> for GuardLayer {
 /// A service behind the guard.
 #[derive(Clone, Debug)]
 pub struct Guard<S> {
-    tokens: Option<Arc<Tokens>>,
+    tokens: Option<Arc<Reread<Tokens>>>,
     inner: S,
 }
 
@@ -55,8 +56,8 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let tokens = self.tokens.as_deref();
-        match tokens.map_or(Ok(()), |tokens| admit(tokens, request.uri().path(), request.headers())) {
+        let tokens = self.tokens.as_ref().map(|tokens| tokens.now());
+        match tokens.map_or(Ok(()), |tokens| admit(&tokens, request.uri().path(), request.headers())) {
             Ok(()) => Box::pin(self.inner.call(request)),
             Err(refused) => Box::pin(std::future::ready(Ok(refused.into_http()))),
         }

@@ -7,6 +7,7 @@
 mod bounds;
 mod guard;
 mod jobs;
+mod secured;
 mod spans;
 mod work;
 
@@ -14,21 +15,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::limits::{ATTACHED, CALLS, HEADERS, MESSAGE};
+use proto::reread::Reread;
 use proto::wire::job_service_server::JobServiceServer;
 use proto::wire::work_service_server::WorkServiceServer;
+use rustls::ServerConfig;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
-use tonic::transport::ServerTlsConfig;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::driver::{Driver, NotLeader};
 use crate::tokens::Tokens;
 use guard::GuardLayer;
+use secured::secured;
 
 /// How often a connection says that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// How long a peer may take to say who it is.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// After how long a connection of the network is to be made anew.
 pub const CONNECTION_AGE: Duration = Duration::from_secs(600);
@@ -37,9 +38,9 @@ pub const CONNECTION_AGE: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub struct Settings {
     /// This side's certificate, and whose it takes; none where everything is said in the open.
-    pub tls: Option<ServerTlsConfig>,
+    pub tls: Option<Arc<Reread<ServerConfig>>>,
     /// Who may do what; none where everyone may do everything.
-    pub tokens: Option<Arc<Tokens>>,
+    pub tokens: Option<Arc<Reread<Tokens>>>,
     /// Bytes of all attachments of one request.
     pub attached: usize,
     /// After how long a connection is to be made anew, so that peers spread out over several coordinators.
@@ -54,19 +55,16 @@ impl Default for Settings {
 }
 
 /// The transport, guarded and bounded.
-fn server(settings: &Settings) -> Result<tonic::transport::Server, tonic::transport::Error> {
-    let mut server = tonic::transport::Server::builder()
+fn server(settings: &Settings) -> tonic::transport::Server {
+    let server = tonic::transport::Server::builder()
         // Load balancers close what is silent; a peer that is gone is noticed.
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
         .http2_max_header_list_size(HEADERS)
         .max_concurrent_streams(CALLS);
-    if let Some(age) = settings.connection_age {
-        server = server.max_connection_age(age);
-    }
-    match &settings.tls {
-        Some(tls) => server.tls_config(tls.clone().timeout(HANDSHAKE)),
-        None => Ok(server),
+    match settings.connection_age {
+        Some(age) => server.max_connection_age(age),
+        None => server,
     }
 }
 
@@ -110,9 +108,9 @@ pub async fn serve<I, IO, E>(
     stop: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error>
 where
-    I: tokio_stream::Stream<Item = Result<IO, E>>,
+    I: tokio_stream::Stream<Item = Result<IO, E>> + Send + 'static,
     IO: tokio::io::AsyncRead + tokio::io::AsyncWrite + tonic::transport::server::Connected + Unpin + Send + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     let jobs = JobServiceServer::new(jobs::Jobs::new(Arc::clone(driver), settings.attached))
         .max_decoding_message_size(MESSAGE)
@@ -124,13 +122,15 @@ where
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
-    server(settings)?
+    let router = server(settings)
         .layer(spans::SpanLayer)
         .layer(GuardLayer::new(settings.tokens.clone()))
         .add_service(jobs)
         .add_service(work)
         .add_service(healthy().await)
-        .add_optional_service(described.ok())
-        .serve_with_incoming_shutdown(incoming, stop)
-        .await
+        .add_optional_service(described.ok());
+    match &settings.tls {
+        Some(tls) => router.serve_with_incoming_shutdown(secured(incoming, Arc::clone(tls)), stop).await,
+        None => router.serve_with_incoming_shutdown(incoming, stop).await,
+    }
 }

@@ -7,6 +7,7 @@ mod refused;
 mod wire;
 
 use std::path::Path;
+use std::time::Duration;
 
 use pki::{Authority, Pair};
 use serde_json::json;
@@ -54,12 +55,7 @@ impl Guarded {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new(dir.path(), "authority");
         let client = authority.issue("client");
-        let tokens = dir.path().join("tokens").to_string_lossy().into_owned();
-        for role in ["submit", "work", "read"] {
-            let made = clearmosaic(&["token", role, "someone", "--tokens", &tokens]);
-            assert!(made.status.success() && made.stderr.is_empty());
-            std::fs::write(dir.path().join(role), made.stdout).unwrap();
-        }
+        let tokens = issue_tokens(dir.path());
         let coordinator = start(&authority, &tokens, store, options);
         Self { authority, client, coordinator, dir }
     }
@@ -87,6 +83,17 @@ impl Guarded {
     }
 }
 
+/// A token for each role, in a file of its name, and the list of them.
+fn issue_tokens(dir: &Path) -> String {
+    let tokens = dir.join("tokens").to_string_lossy().into_owned();
+    for role in ["submit", "work", "read"] {
+        let made = clearmosaic(&["token", role, "someone", "--tokens", &tokens]);
+        assert!(made.status.success() && made.stderr.is_empty());
+        std::fs::write(dir.join(role), made.stdout).unwrap();
+    }
+    tokens
+}
+
 fn start(authority: &Authority, tokens: &str, store: &Path, options: &[&str]) -> Coordinator {
     let own = authority.issue("coordinator");
     let guards = ["--tls-cert", &own.cert, "--tls-key", &own.key, "--client-ca", &authority.file, "--tokens", tokens];
@@ -104,6 +111,44 @@ fn the_leader_that_a_follower_names_is_asked_over_tls() {
     let second = first.another(store.path(), &options);
     let asked = Comes { url: &second.url, ..first.comes(&read) }.run(&["status"]);
     assert!(asked.stdout.contains("no mosaic"), "{}", asked.stderr);
+}
+
+/// An operator, or cert-manager, puts other files in the place of those that everybody has read.
+#[test]
+fn certificates_and_tokens_that_are_renewed_are_taken_without_a_restart() {
+    let world = World::new("few");
+    let request = world.write("submitted.json", &json!({"output": "out"}));
+    let guarded = Guarded::new(&world.path("store"));
+    let _worker = guarded.worker();
+    let (submit, read) = (guarded.file("submit"), guarded.file("read"));
+    assert_eq!(guarded.comes(&read).run(&["status"]).code, Some(0));
+    let eventually = |what: &str, ask: &dyn Fn() -> Run, code: i32| {
+        let mut last = ask();
+        for _ in 0..200 {
+            if last.code == Some(code) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            last = ask();
+        }
+        panic!("{what}: {last:?}");
+    };
+    // Another authority, whose certificates bear the same names.
+    let old = std::fs::read(&guarded.authority.file).unwrap();
+    std::fs::write(guarded.file("old.pem"), old).unwrap();
+    let (old, renewed) = (guarded.file("old.pem"), Authority::new(guarded.dir.path(), "authority"));
+    ["client", "coordinator"].iter().for_each(|name| drop(renewed.issue(name)));
+    eventually("the new certificate", &|| guarded.comes(&read).run(&["status"]), 0);
+    let before = Comes { ca: Some(&old), ..guarded.comes(&read) };
+    eventually("whoever trusts the old authority alone", &|| before.run(&["status"]), 2);
+    // New tokens in the place of the old.
+    std::fs::remove_file(guarded.file("tokens")).unwrap();
+    std::fs::copy(&read, guarded.file("old")).unwrap();
+    issue_tokens(guarded.dir.path());
+    let of_old = guarded.file("old");
+    eventually("a token that counts no more", &|| guarded.comes(&of_old).run(&["status"]), 2);
+    let made = guarded.comes(&submit).run(&["submit", &request.to_string_lossy(), "--watch", "--json"]);
+    assert_eq!(made.complete()["tasks"]["failed"], 0);
 }
 
 #[test]

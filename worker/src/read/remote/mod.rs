@@ -21,6 +21,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use artifacts::remote::{Call, object, source, spawn, wait};
 use artifacts::{Access, StoreError};
@@ -42,15 +43,18 @@ pub fn is_remote(href: &str) -> bool {
     is_web(href) || ["s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://"].iter().any(|s| href.starts_with(s))
 }
 
-/// Stores by origin and profile.
-type Stores = HashMap<(String, Option<String>), Arc<dyn ObjectStore>>;
+/// Stores by origin and profile, each with when the profile was written.
+type Stores = HashMap<(String, Option<String>), (Option<SystemTime>, Arc<dyn ObjectStore>)>;
+
+/// Profiles by name, likewise.
+type Profiles = HashMap<String, (Option<SystemTime>, Arc<Profile>)>;
 
 /// How this process reaches files on other machines.
 pub struct Network {
     web: Web,
     access: Access,
     stores: Mutex<Stores>,
-    profiles: Mutex<HashMap<String, Arc<Profile>>>,
+    profiles: Mutex<Profiles>,
 }
 
 impl Network {
@@ -112,20 +116,22 @@ impl Network {
 
     fn store(&self, origin: &str, profile: Option<&str>) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let name = (origin.to_owned(), profile.map(str::to_owned));
-        if let Some(known) = lock(&self.stores).get(&name) {
+        let written = profile.and_then(|name| self.access.written(name));
+        if let Some((_, known)) = lock(&self.stores).get(&name).filter(|(when, _)| *when == written) {
             return Ok(Arc::clone(known));
         }
         let opened = source(origin, profile, &self.access, service::through(&self.web))?;
-        lock(&self.stores).insert(name, Arc::clone(&opened));
+        lock(&self.stores).insert(name, (written, Arc::clone(&opened)));
         Ok(opened)
     }
 
     fn profile(&self, name: &str) -> Result<Arc<Profile>, StoreError> {
-        if let Some(known) = lock(&self.profiles).get(name) {
+        let written = self.access.written(name);
+        if let Some((_, known)) = lock(&self.profiles).get(name).filter(|(when, _)| *when == written) {
             return Ok(Arc::clone(known));
         }
         let read = Arc::new(Profile::of(name, &self.access.profile(name)?)?);
-        lock(&self.profiles).insert(name.to_owned(), Arc::clone(&read));
+        lock(&self.profiles).insert(name.to_owned(), (written, Arc::clone(&read)));
         Ok(read)
     }
 }
