@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::{Parser, Subcommand};
 use proto::access::Role;
 use proto::job::Priority;
+use proto::schedule::{Missed, Overlap};
 use tonic::transport::Uri;
 
 use crate::telemetry::LogFormat;
@@ -70,6 +71,9 @@ pub enum Command {
     Cancel(MosaicArgs),
     /// Makes what failed of a mosaic again.
     Retry(MosaicArgs),
+    /// Keeps requests that a coordinator makes again whenever they are due.
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Makes a token for a coordinator's --tokens, and prints it: keep it in a file that only its owner reads.
     Token(TokenArgs),
     /// Prints completions for a shell.
@@ -364,6 +368,92 @@ pub struct SubmitArgs {
     pub watch: bool,
     /// Prints the report as JSON on stdout, with --watch.
     #[arg(long, requires = "watch")]
+    pub json: bool,
+}
+
+/// What to do with schedules.
+#[derive(Debug, Subcommand)]
+pub enum ScheduleCommand {
+    /// Keeps a request, and when it is to be made. The same again changes nothing.
+    ///
+    /// A period of the request that goes with the day, `{last: P12M}`, is that of the instant at which it is due.
+    Create(Box<CreateArgs>),
+    /// Tells of all schedules: when they are due next, and what came of the last time.
+    List(ListArgs),
+    /// Tells of a schedule, and what came of the last twenty times.
+    Show(ScheduleArgs),
+    /// Has it start nothing until it is resumed.
+    Pause(ScheduleArgs),
+    /// Has it go on. What was due meanwhile is not made up for.
+    Resume(ScheduleArgs),
+    /// Makes its request now, whenever it is due.
+    Run(ScheduleArgs),
+    /// Forgets it. A run of it that goes on is not stopped.
+    Delete(ScheduleArgs),
+}
+
+/// A new schedule.
+#[derive(Debug, clap::Args)]
+pub struct CreateArgs {
+    /// The request: YAML or JSON. An area and catalogues that are files here are sent along, as they are now.
+    pub request: PathBuf,
+    /// When: minute, hour, day of the month (L: its last), month, day of the week; `0 6 3 * *` is the third at six.
+    #[arg(long, value_name = "CRON")]
+    pub cron: String,
+    /// The time zone by whose clocks, as Europe/Ljubljana.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
+    /// What to call it [default: the mosaic's name].
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// What to do when its last run still goes on: skip, queue (wait for its end), or replace (stop it).
+    #[arg(long, value_name = "WHAT", default_value_t)]
+    pub overlap: Overlap,
+    /// What to do with what was due while there was no coordinator: once (one run for all), or none.
+    #[arg(long, value_name = "WHAT", default_value_t)]
+    pub missed: Missed,
+    /// How much of the workers its runs get beside other mosaics, 1 to 5.
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(Priority::LEAST as i64..=Priority::GREATEST as i64))]
+    pub priority: u32,
+    /// Where it is posted how a run ended: complete, incomplete, unchanged, failed or refused.
+    #[arg(long, value_name = "URL", requires = "webhook_profile")]
+    pub webhook: Option<String>,
+    /// The coordinator's credential profile that signs it: `secret_file` or `secret`, and `hosts`.
+    #[arg(long, value_name = "NAME", requires = "webhook")]
+    pub webhook_profile: Option<String>,
+    /// Takes the place of another schedule of this name.
+    #[arg(long)]
+    pub replace: bool,
+    /// Whom to give it to.
+    #[command(flatten)]
+    pub at: At,
+    /// Prints JSON for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// All schedules.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: At,
+    /// Prints JSON for programs: a line for each.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A schedule.
+#[derive(Debug, clap::Args)]
+pub struct ScheduleArgs {
+    /// Its name.
+    pub name: String,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: At,
+    /// Prints JSON for programs.
+    #[arg(long)]
     pub json: bool,
 }
 

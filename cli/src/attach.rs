@@ -8,6 +8,7 @@ use mosaic::request::Request;
 use proto::limits::{PIECE, REQUEST};
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{AttachmentChunk, SubmitHeader, SubmitJobRequest};
+use serde::Serialize;
 
 use crate::exit::BadInput;
 
@@ -20,43 +21,18 @@ pub struct Submission {
 impl Submission {
     /// A request whose files the coordinator reads itself.
     pub fn bare(request: &Request) -> anyhow::Result<Self> {
-        Self::of(request, Vec::new())
+        Self::of(request, &[])
     }
 
     /// A request with its area and catalogues. Hrefs of catalogues become absolute.
-    pub fn with_files(mut request: Request) -> anyhow::Result<Self> {
-        let mut files = Vec::new();
-        for (field, path) in attachments::fields(&mut request) {
-            if !is_local(path) {
-                continue;
-            }
-            let bytes = if field == "aoi" {
-                std::fs::read(&*path).map_err(|e| BadInput::one(format!("`{field}`: {path}: {e}")))?
-            } else {
-                let items = absolute_items(path).map_err(|error| {
-                    BadInput(error.faults().iter().map(|fault| format!("`{field}`: {fault}")).collect())
-                })?;
-                serde_json::to_vec(&items)?
-            };
-            let key = attachments::key_of(&bytes);
-            *path = attachments::named(&key);
-            files.push((key.to_string(), bytes));
-        }
-        // Nobody else reads with what is signed for this user.
-        Self::of(&request.unsigned(), files)
+    pub fn with_files(request: Request) -> anyhow::Result<Self> {
+        let (request, files) = with_files(request)?;
+        Self::of(&request, &files)
     }
 
-    fn of(request: &Request, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Self> {
-        let request_json = serde_json::to_string(request).context("the request as JSON")?;
-        let header = SubmitHeader { request_json, priority: 0 };
-        if header.request_json.len() > REQUEST {
-            return Err(BadInput::one(AttachmentError::LongRequest.to_string()).into());
-        }
-        let chunks = files.iter().flat_map(|(key, bytes)| {
-            let chunk = |data: &[u8]| Piece::Attachment(AttachmentChunk { key: key.clone(), data: data.to_vec() });
-            bytes.chunks(PIECE).map(chunk).collect::<Vec<_>>()
-        });
-        let pieces = std::iter::once(Piece::Header(header)).chain(chunks);
+    fn of(request: &Request, files: &[Attached]) -> anyhow::Result<Self> {
+        let header = SubmitHeader { request_json: json(request)?, priority: 0 };
+        let pieces = std::iter::once(Piece::Header(header)).chain(chunks(files).map(Piece::Attachment));
         Ok(Self { pieces: pieces.map(|piece| SubmitJobRequest { piece: Some(piece) }).collect() })
     }
 
@@ -72,4 +48,45 @@ impl Submission {
     pub fn pieces(&self) -> impl tokio_stream::Stream<Item = SubmitJobRequest> + Send + 'static {
         tokio_stream::iter(self.pieces.clone())
     }
+}
+
+/// The bytes of a file under their key.
+pub type Attached = (String, Vec<u8>);
+
+/// A request without the rights of its URLs, and the files of its area and catalogues: it names them by their keys.
+pub fn with_files<P: Clone>(mut request: Request<P>) -> anyhow::Result<(Request<P>, Vec<Attached>)> {
+    let mut files = Vec::new();
+    for (field, path) in attachments::fields(&mut request) {
+        if !is_local(path) {
+            continue;
+        }
+        let bytes = if field == "aoi" {
+            std::fs::read(&*path).map_err(|e| BadInput::one(format!("`{field}`: {path}: {e}")))?
+        } else {
+            let items = absolute_items(path).map_err(|error| {
+                BadInput(error.faults().iter().map(|fault| format!("`{field}`: {fault}")).collect())
+            })?;
+            serde_json::to_vec(&items)?
+        };
+        let key = attachments::key_of(&bytes);
+        *path = attachments::named(&key);
+        files.push((key.to_string(), bytes));
+    }
+    // Nobody else reads with what is signed for this user.
+    Ok((request.unsigned(), files))
+}
+
+/// A request as JSON, where it is not too long.
+pub fn json<P: Serialize>(request: &Request<P>) -> anyhow::Result<String> {
+    let text = serde_json::to_string(request).context("the request as JSON")?;
+    if text.len() > REQUEST {
+        return Err(BadInput::one(AttachmentError::LongRequest.to_string()).into());
+    }
+    Ok(text)
+}
+
+/// Files in pieces that fit into messages, in order.
+pub fn chunks(files: &[Attached]) -> impl Iterator<Item = AttachmentChunk> {
+    let chunk = |key: &String, data: &[u8]| AttachmentChunk { key: key.clone(), data: data.to_vec() };
+    files.iter().flat_map(move |(key, bytes)| bytes.chunks(PIECE).map(move |data| chunk(key, data)))
 }

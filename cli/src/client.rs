@@ -41,9 +41,17 @@ impl Client {
         &self,
         mut call: impl FnMut(Jobs) -> F,
     ) -> anyhow::Result<T> {
+        self.ask_one(|coordinators| call(coordinators.jobs())).await
+    }
+
+    /// The same of any service.
+    pub async fn ask_one<T, F: Future<Output = Result<T, Status>>>(
+        &self,
+        mut call: impl FnMut(&Coordinators) -> F,
+    ) -> anyhow::Result<T> {
         let since = Instant::now();
         loop {
-            match call(self.coordinators.jobs()).await {
+            match call(&self.coordinators).await {
                 Ok(answer) => return Ok(answer),
                 Err(status) if is_away(&status) && since.elapsed() < PATIENCE => {
                     tracing::debug!(%status, "no coordinator answers");

@@ -13,6 +13,11 @@ pub fn read(path: &Path) -> Result<Request, BadInput> {
     read_both(path).map(|(_, today)| today)
 }
 
+/// The request of a file as it was written, its paths made absolute.
+pub fn read_written(path: &Path) -> Result<Written, BadInput> {
+    read_both(path).map(|(written, _)| written)
+}
+
 /// The request of a file as it was written, and what it means today.
 fn read_both(path: &Path) -> Result<(Written, Request), BadInput> {
     let shown = path.display();

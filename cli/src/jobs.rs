@@ -12,7 +12,7 @@ use crate::progress::Display;
 use crate::{input, print, tables, telemetry};
 
 /// Asks within a runtime of one thread.
-fn asking<T>(at: &At, ask: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub fn asking<T>(at: &At, ask: impl AsyncFnOnce(Client) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { ask(Client::new(at.coordinators()?, at.called())).await })
 }

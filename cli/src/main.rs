@@ -24,6 +24,7 @@ mod memory;
 mod metrics;
 mod progress;
 mod run;
+mod schedules;
 mod scores;
 mod serve;
 mod tables;
@@ -78,6 +79,7 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Watch(args) => jobs::watch(&args),
         Command::Cancel(args) => jobs::cancel(&args),
         Command::Retry(args) => jobs::retry(&args),
+        Command::Schedule(command) => schedules::schedule(command),
         Command::Token(args) => access::token(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -8,6 +8,7 @@ use coordinator::prepare::{LinkLine, PlanSummary};
 use mosaic::link::Linkage;
 use mosaic::request::Request;
 use proto::job::{JobProgress, JobState};
+use proto::schedule::Told as Schedule;
 use serde_json::Value;
 
 /// Columns padded to their widest cell; the first column to the left, the others to the right.
@@ -121,6 +122,52 @@ pub fn status(jobs: &[JobProgress]) -> String {
             JobState::Published { at, .. } => drop(writeln!(text, "{}: {at}", job.name)),
             JobState::Failed { error, .. } => drop(writeln!(text, "{}: {error}", job.name)),
             _ => {}
+        }
+    }
+    text
+}
+
+/// What `schedule list` tells: a line for each.
+pub fn schedules(all: &[Schedule]) -> String {
+    if all.is_empty() {
+        return "there is no schedule\n".to_owned();
+    }
+    let mut rows = vec![cells(&[&"schedule", &"mosaic", &"cron", &"zone", &"next", &"last"])];
+    rows.extend(all.iter().map(|schedule| {
+        let next = match (&schedule.next, schedule.paused) {
+            (_, true) => "paused",
+            (Some(next), _) => next,
+            (None, _) => "never",
+        };
+        let last = schedule.firings.first().map_or("-", |firing| firing.came.as_str());
+        cells(&[&schedule.name, &schedule.mosaic, &schedule.rule.cron, &schedule.rule.zone, &next, &last])
+    }));
+    table(&rows)
+}
+
+/// What `schedule show` tells: its rule, and what came of it.
+pub fn schedule_firings(all: &[Schedule]) -> String {
+    let mut text = schedules(all);
+    for schedule in all {
+        let rule = &schedule.rule;
+        let _ = writeln!(text, "\noverlap {}, missed {}, priority {}", rule.overlap, rule.missed, rule.priority);
+        if let Some(hook) = &rule.hook {
+            let _ = writeln!(text, "webhook {}, signed by profile {}", hook.url, hook.profile);
+        }
+        if let Some(fault) = &schedule.fault {
+            let _ = writeln!(text, "{fault}");
+        }
+        if let Some(due) = &schedule.queued {
+            let _ = writeln!(text, "waits for the last run to end: {due}");
+        }
+        let mut rows = vec![cells(&[&"due", &"missed", &"came to", &"webhook", &"job"])];
+        rows.extend(schedule.firings.iter().map(|firing| {
+            let came = if firing.by_hand { format!("{} (by hand)", firing.came) } else { firing.came.clone() };
+            cells(&[&firing.due, &firing.missed, &came, &firing.hook, &firing.job_id])
+        }));
+        let _ = write!(text, "\n{}", table(&rows));
+        for firing in schedule.firings.iter().filter(|firing| !firing.said.is_empty()) {
+            let _ = writeln!(text, "{}: {}", firing.due, firing.said);
         }
     }
     text

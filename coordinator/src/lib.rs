@@ -15,6 +15,7 @@ pub mod job;
 pub mod metrics;
 pub mod prepare;
 pub mod publish;
+pub mod schedule;
 pub mod services;
 pub mod state;
 pub mod table;

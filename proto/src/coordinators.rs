@@ -16,6 +16,7 @@ use crate::reread::Reread;
 use crate::tls::{Tls, greet};
 use crate::trace::carry;
 use crate::wire::job_service_client::JobServiceClient;
+use crate::wire::schedule_service_client::ScheduleServiceClient;
 use crate::wire::work_service_client::WorkServiceClient;
 
 /// The metadata in which a coordinator that does not lead says which one does.
@@ -148,6 +149,12 @@ impl Coordinators {
     #[must_use]
     pub fn jobs(&self) -> JobServiceClient<Link> {
         JobServiceClient::new(self.current()).max_decoding_message_size(MESSAGE).max_encoding_message_size(MESSAGE)
+    }
+
+    /// Asks the current one about schedules.
+    #[must_use]
+    pub fn schedules(&self) -> ScheduleServiceClient<Link> {
+        ScheduleServiceClient::new(self.current()).max_decoding_message_size(MESSAGE).max_encoding_message_size(MESSAGE)
     }
 
     /// Asks the current one for work.

@@ -28,6 +28,7 @@ pub mod limits;
 pub mod permits;
 pub mod refusal;
 pub mod reread;
+pub mod schedule;
 pub mod tls;
 pub mod trace;
 pub mod work;

@@ -19,7 +19,8 @@ impl Driver {
         let mut inner = self.lock();
         let Some(ended) = inner.table.job(id).and_then(|table| table.ended().cloned()) else { return };
         Self::tell(&inner, id);
-        let Some(running) = inner.jobs.get_mut(id) else { return };
+        // The table of a run before it says nothing of one that is still to be planned.
+        let Some(running) = inner.jobs.get_mut(id).filter(|running| running.job.is_some()) else { return };
         if std::mem::replace(&mut running.is_ending, true) {
             return;
         }
@@ -48,6 +49,11 @@ impl Driver {
             Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
             Ended::Cancelled => JobState::Cancelled,
         };
+        self.conclude(id, state).await;
+    }
+
+    /// Notes down how a job ended, and tells.
+    pub(super) async fn conclude(self: Arc<Self>, id: String, state: JobState) {
         // What it is by now, and nothing after it.
         let alone = self.records.lock().await;
         let record = self.lock().jobs.get(&id).map(|running| running.record.clone());
@@ -92,7 +98,8 @@ impl Driver {
     }
 
     pub(super) fn tell(inner: &Inner, id: &str) {
-        let (Some(table), Some(running)) = (inner.table.job(id), inner.jobs.get(id)) else { return };
+        let running = inner.jobs.get(id).filter(|running| running.job.is_some());
+        let (Some(table), Some(running)) = (inner.table.job(id), running) else { return };
         let now = table.progress();
         let counts = now.kinds.iter().filter(|(_, tally)| tally.total > 0).map(|(kind, tally)| TaskCounts {
             kind: (*kind).to_owned(),

@@ -7,9 +7,10 @@ use mosaic::request::Request;
 use proto::job::JobState;
 use tokio::sync::watch;
 
-use super::{Components, Driver, Inner, NotLeader, PAUSE, Running, SubmitError};
+use super::{Components, Driver, Inner, NotLeader, PAUSE, Running, Scheduled, SubmitError};
 use crate::job::Job;
-use crate::state::{self, Record, Role, notes};
+use crate::schedule::Schedule;
+use crate::state::{self, Record, Role, StateError, notes};
 use crate::table::JobTable;
 
 /// How long a new leader waits for workers to tell what they are at.
@@ -28,9 +29,13 @@ impl Driver {
     /// Loads what there is to do, and goes on with it, unless the role changes meanwhile.
     async fn take_over(self: &Arc<Self>, role: &mut watch::Receiver<Role>) {
         self.begin_permits();
-        let records = loop {
-            match self.components.state.load().await {
-                Ok(records) => break records,
+        let state = &self.components.state;
+        let (term, records, schedules) = loop {
+            // What is decided from what was loaded counts for the term before it was loaded, and for no other.
+            let term = state.term();
+            let loaded = async { Ok::<_, StateError>((state.load().await?, state.schedules().await?)) };
+            match loaded.await {
+                Ok((records, schedules)) => break (term, records, schedules),
                 Err(error) => tracing::error!(%error, "what there is to do cannot be loaded"),
             }
             tokio::time::sleep(PAUSE).await;
@@ -38,7 +43,9 @@ impl Driver {
                 return;
             }
         };
-        let mut inner = Inner { is_leading: true, ..Inner::default() };
+        let mut inner = Inner { is_leading: true, term, ..Inner::default() };
+        let known = |schedule: Schedule| (schedule.name.clone(), Scheduled::new(schedule));
+        inner.schedules = schedules.into_iter().map(known).collect();
         for record in records {
             let (running, table) = self.go_on_with(record, role).await;
             let id = running.record.job.clone();
@@ -55,13 +62,15 @@ impl Driver {
         *self.lock() = inner;
         for id in ids {
             self.follow(&id);
+            self.plan_later(&id);
         }
     }
 
     /// A job that another leader began, with the plan that was made then; planned again where that is not there any more.
     /// A store that is away is waited for, as long as this coordinator leads.
     async fn go_on_with(self: &Arc<Self>, record: Record, role: &watch::Receiver<Role>) -> (Running, Option<JobTable>) {
-        if record.ended.is_some() {
+        // One that a schedule made is planned once this coordinator leads.
+        if record.ended.is_some() || record.plan.is_none() {
             return (Running::new(record, None), None);
         }
         loop {

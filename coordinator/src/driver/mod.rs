@@ -9,21 +9,26 @@
 //! lead (loads, or     ├─► note (notes down how far jobs are, then acknowledges)
 //!   forgets it all)    ├─► mend (makes a plan again that is lost)
 //!                      └─► end (tells, publishes, notes down how they ended)
+//! schedules ─► unplanned ─► plan ─► table
+//!     └─► hooks (tells how runs ended)
 //! ```
 
 mod dispatch;
 mod end;
 mod error;
+mod hooks;
 mod lead;
 mod mend;
 mod note;
 mod permits;
 mod publish;
 mod request;
+mod schedules;
 mod submit;
+mod unplanned;
 mod unreadable;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -42,7 +47,10 @@ use crate::state::{self, Record, Role};
 use crate::table::{Expired, JobTable, Permits, Rules, Settings, Table};
 use crate::trace::TaskContexts;
 
+use schedules::Scheduled;
+
 pub use error::{NoJob, NotLeader, ReadError, RetryError, SubmitError};
+pub use schedules::ScheduleRefused;
 
 /// What the driver needs of the world.
 #[derive(Clone)]
@@ -127,6 +135,9 @@ struct Inner {
     jobs: HashMap<String, Running>,
     /// Those that wait until what they reported is noted down.
     waiting: Vec<oneshot::Sender<()>>,
+    schedules: BTreeMap<String, Scheduled>,
+    /// In which term they were loaded.
+    term: u64,
     /// Whether this coordinator leads, and has loaded what it must know for that.
     is_leading: bool,
     /// Nothing is granted before: workers tell first what they are at.
@@ -154,6 +165,8 @@ pub struct Driver {
     permits: Mutex<Permits>,
     /// Held by whoever writes the record of a job that is known.
     records: tokio::sync::Mutex<()>,
+    /// Held by whoever decides on a schedule, and writes it.
+    scheduling: tokio::sync::Mutex<()>,
     /// Wakes one of those that wait for tasks, when there is one to be had.
     ready: Notify,
     /// Woken when there is something to note down.
@@ -173,6 +186,7 @@ impl Driver {
             permits,
             inner: Mutex::new(Inner::default()),
             records: tokio::sync::Mutex::new(()),
+            scheduling: tokio::sync::Mutex::new(()),
             ready: Notify::new(),
             to_note: Arc::new(Notify::new()),
             epoch: Instant::now(),
@@ -180,6 +194,7 @@ impl Driver {
         });
         tokio::spawn(tick_on(Arc::downgrade(&driver)));
         tokio::spawn(note::note_on(Arc::downgrade(&driver), Arc::clone(&driver.to_note)));
+        tokio::spawn(schedules::fire_on(Arc::downgrade(&driver)));
         // Whoever is alone leads before it is first asked.
         driver.assume(&mut role).await;
         tokio::spawn(lead::change_roles(Arc::downgrade(&driver), role));

@@ -7,7 +7,7 @@ use mosaic::request::{OnUnreadable, Request};
 use proto::job::{JobState, Priority};
 use tracing::info_span;
 
-use super::{Components, Driver, NoJob, RetryError, Running, SubmitError, request};
+use super::{Components, Driver, Inner, NoJob, RetryError, Running, SubmitError, request};
 use crate::attachments::{self, Attachments};
 use crate::catalogue::Archives;
 use crate::job::Job;
@@ -60,18 +60,12 @@ impl Driver {
 
     async fn begin(self: &Arc<Self>, request: Request, priority: Option<Priority>) -> Result<String, SubmitError> {
         let bare = request.unsigned();
-        let (name, key) = (bare.name.clone(), request::key_of(&bare));
-        let id = format!("{name}-{}", &key.as_str()[..12]);
+        let id = id_of(&bare);
         if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
             self.prefer(&id, priority).await?;
             return Ok(id);
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let (priority, trace) = (priority.unwrap_or_default(), Trace::begin(&id));
-        let asked = Asked::Kept(key);
-        let (job, plan, ended) = (id.clone(), None, None);
-        let mut record = Record { job, name, request: asked, submitted, priority, plan, ended, trace };
+        let mut record = recorded(&bare, priority.unwrap_or_default());
         let refused = |error: &SubmitError| {
             record.told(&JobState::failed(error, false));
         };
@@ -86,15 +80,25 @@ impl Driver {
             if !inner.is_leading {
                 return Err(StateError::NotLeader.into());
             }
-            let table = table.with_weight(priority.weight());
-            let running = Running::new(record, Some(Arc::new(job)));
-            inner.jobs.insert(id.clone(), running.traced(&table, self.components.traced_tasks));
-            inner.table.insert(id.clone(), table);
+            self.insert(&mut inner, record, job, table);
         }
+        self.begun(&id);
+        Ok(id)
+    }
+
+    /// Takes a planned job up: its tasks can be had.
+    pub(super) fn insert(&self, inner: &mut Inner, record: Record, job: Job, table: JobTable) {
+        let (id, table) = (record.job.clone(), table.with_weight(record.priority.weight()));
+        let running = Running::new(record, Some(Arc::new(job)));
+        inner.jobs.insert(id.clone(), running.traced(&table, self.components.traced_tasks));
+        inner.table.insert(id, table);
+    }
+
+    /// Tells those that wait for tasks of a job that was taken up.
+    pub(super) fn begun(self: &Arc<Self>, id: &str) {
         self.to_note.notify_one();
         self.wake();
-        self.follow(&id);
-        Ok(id)
+        self.follow(id);
     }
 
     /// Gives a job that runs another priority.
@@ -172,10 +176,25 @@ impl Driver {
     /// Stops a job, and waits until that is noted down; whether there was one to stop.
     pub async fn cancel(self: &Arc<Self>, id: &str) -> bool {
         let cancelled = self.lock().table.cancel(id);
+        let cancelled = cancelled || self.cancel_unplanned(id);
         self.follow(id);
         if let Some(mut progress) = self.progress(id).filter(|_| cancelled) {
             let _ = progress.wait_for(|progress| progress.state.is_final()).await;
         }
         cancelled
     }
+}
+
+/// The id of the job of a request that bears no rights.
+fn id_of(bare: &Request) -> String {
+    format!("{}-{}", bare.name, &request::key_of(bare).as_str()[..12])
+}
+
+/// The record of a job that begins now, without a plan.
+pub(super) fn recorded(bare: &Request, priority: Priority) -> Record {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    let (job, name, request) = (id_of(bare), bare.name.clone(), Asked::Kept(request::key_of(bare)));
+    let trace = Trace::begin(&job);
+    Record { job, name, request, submitted, priority, plan: None, ended: None, trace }
 }

@@ -71,7 +71,8 @@ fn needed(path: &str) -> Option<Role> {
         ("grpc.health.v1.Health", _) => None,
         ("clearmosaic.v1.WorkService", _) => Some(Role::Work),
         ("clearmosaic.v1.JobService", "GetJob" | "GetReport" | "ListJobs" | "WatchJob") => Some(Role::Read),
-        ("clearmosaic.v1.JobService", _) => Some(Role::Submit),
+        ("clearmosaic.v1.ScheduleService", "GetSchedule" | "ListSchedules") => Some(Role::Read),
+        ("clearmosaic.v1.JobService" | "clearmosaic.v1.ScheduleService", _) => Some(Role::Submit),
         _ => Some(Role::Read),
     }
 }
@@ -112,6 +113,8 @@ mod tests {
             (&format!("/{job}/SubmitJob"), Some(Role::Submit)),
             (&format!("/{job}/CancelJob"), Some(Role::Submit)),
             (&format!("/{job}/New"), Some(Role::Submit)),
+            ("/clearmosaic.v1.ScheduleService/ListSchedules", Some(Role::Read)),
+            ("/clearmosaic.v1.ScheduleService/RunSchedule", Some(Role::Submit)),
             ("//grpc.health.v1.Health/Check", None),
             ("/grpc.health.v1.HealthX/Check", Some(Role::Read)),
             ("", Some(Role::Read)),

@@ -28,7 +28,7 @@ use crate::driver::{Driver, NoJob, ReadError, RetryError, SubmitError};
 /// Submissions that are taken in at once; others wait, their attachments with them. So memory has a bound.
 const SUBMISSIONS: usize = 2;
 /// How long one may take to be sent.
-const SUBMITTING: Duration = Duration::from_secs(600);
+pub(super) const SUBMITTING: Duration = Duration::from_secs(600);
 
 /// Takes requests and tells how they fare.
 pub struct Jobs {
@@ -74,7 +74,7 @@ struct Submitted {
     priority: Option<Priority>,
 }
 
-fn refused(error: SubmitError) -> Status {
+pub(super) fn refused(error: SubmitError) -> Status {
     match error {
         SubmitError::Internal(_) => Status::internal(error.to_string()),
         SubmitError::State(_) => Status::unavailable(error.to_string()),

@@ -1,12 +1,13 @@
 //! The gRPC services: wire types in and out, everything else is the driver's.
 //!
 //! ```text
-//! connection ─► TLS ─► guard (token, role) ─► bounds (how much) ─► jobs | work ─► driver
+//! connection ─► TLS ─► guard (token, role) ─► bounds (how much) ─► jobs | schedules | work ─► driver
 //! ```
 
 mod bounds;
 mod guard;
 mod jobs;
+mod schedules;
 mod secured;
 mod spans;
 mod work;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use proto::limits::{ATTACHED, CALLS, HEADERS, MESSAGE};
 use proto::reread::Reread;
 use proto::wire::job_service_server::JobServiceServer;
+use proto::wire::schedule_service_server::ScheduleServiceServer;
 use proto::wire::work_service_server::WorkServiceServer;
 use rustls::ServerConfig;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -85,6 +87,7 @@ fn elsewhere(not: NotLeader) -> Status {
 async fn healthy() -> HealthServer<impl Health> {
     let (health, healthy) = tonic_health::server::health_reporter();
     health.set_serving::<JobServiceServer<jobs::Jobs>>().await;
+    health.set_serving::<ScheduleServiceServer<schedules::Schedules>>().await;
     health.set_serving::<WorkServiceServer<work::Work>>().await;
     healthy
 }
@@ -97,7 +100,7 @@ pub async fn serve_health(incoming: TcpListenerStream) {
     }
 }
 
-/// Serves both services on a stream of connections until `stop` resolves; and says that it does, and what they are.
+/// Serves all services on a stream of connections until `stop` resolves; and says that it does, and what they are.
 ///
 /// # Errors
 /// Where the transport fails.
@@ -115,6 +118,9 @@ where
     let jobs = JobServiceServer::new(jobs::Jobs::new(Arc::clone(driver), settings.attached))
         .max_decoding_message_size(MESSAGE)
         .max_encoding_message_size(MESSAGE);
+    let schedules = ScheduleServiceServer::new(schedules::Schedules::new(Arc::clone(driver), settings.attached))
+        .max_decoding_message_size(MESSAGE)
+        .max_encoding_message_size(MESSAGE);
     let work = WorkServiceServer::new(work::Work(Arc::clone(driver)))
         .max_decoding_message_size(MESSAGE)
         .max_encoding_message_size(MESSAGE);
@@ -126,6 +132,7 @@ where
         .layer(spans::SpanLayer)
         .layer(GuardLayer::new(settings.tokens.clone()))
         .add_service(jobs)
+        .add_service(schedules)
         .add_service(work)
         .add_service(healthy().await)
         .add_optional_service(described.ok());

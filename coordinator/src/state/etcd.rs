@@ -6,6 +6,7 @@
 //! <prefix>/jobs/<id>       a record, JSON: keys of what it is about, not the request itself
 //! <prefix>/versions/<name> the last number of a mosaic's versions
 //! <prefix>/progress/…      how far jobs are: notes
+//! <prefix>/schedules/<name> a schedule and what came of it, JSON
 //! ```
 //!
 //! Every write is a transaction that holds only while the leader's own key is the one it was elected with. A leader
@@ -15,10 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{Client, Compare, CompareOp, DeleteOptions, Error, GetOptions, LeaderKey, Txn, TxnOp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{EtcdAccess, Note, Record, Role, StateError, Store, notes};
+use crate::schedule::Schedule;
 use crate::table::Saved;
 
 /// Records of this layout.
@@ -53,6 +57,13 @@ fn away(error: &Error) -> StateError {
     StateError::Away(error.to_string())
 }
 
+fn put_json<T: Serialize>(key: String, value: &T) -> Result<TxnOp, StateError> {
+    match serde_json::to_vec(value) {
+        Ok(value) => Ok(TxnOp::put(key, value, None)),
+        Err(error) => Err(StateError::Corrupt { key, why: error.to_string() }),
+    }
+}
+
 async fn answered<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, StateError> {
     match timeout(PATIENCE, call).await {
         Ok(answer) => answer.map_err(|e| away(&e)),
@@ -68,6 +79,12 @@ impl Etcd {
 
     fn leader(&self) -> Result<LeaderKey, StateError> {
         self.leading.borrow().clone().ok_or(StateError::NotLeader)
+    }
+
+    /// This coordinator's own key, if it leads still in the term that it was elected for.
+    fn leader_of(&self, term: u64) -> Result<LeaderKey, StateError> {
+        let leader = self.leader()?;
+        if leader.rev().unsigned_abs() == term { Ok(leader) } else { Err(StateError::NotLeader) }
     }
 
     /// Writes, if this coordinator leads still as it did.
@@ -239,6 +256,18 @@ impl Etcd {
         }
     }
 
+    /// Everything of a kind, from JSON.
+    async fn documents<T: DeserializeOwned + Send>(&self, kind: &str) -> Result<Vec<T>, StateError> {
+        let mut documents = Vec::new();
+        self.each(&format!("{PREFIX}/{kind}/"), |key, value| {
+            let corrupt = |e: serde_json::Error| StateError::Corrupt { key: key.to_owned(), why: e.to_string() };
+            documents.push(serde_json::from_slice(value).map_err(corrupt)?);
+            Ok(())
+        })
+        .await?;
+        Ok(documents)
+    }
+
     /// Fails where this coordinator does not lead any more, as etcd has it.
     async fn is_leader(&self, leader: &LeaderKey) -> Result<(), StateError> {
         let mut client = self.client.clone();
@@ -251,21 +280,28 @@ impl Etcd {
 #[tonic::async_trait]
 impl Store for Etcd {
     async fn load(&self) -> Result<Vec<Record>, StateError> {
-        let mut records = Vec::new();
-        self.each(&format!("{PREFIX}/jobs/"), |key, value| {
-            let corrupt = |e: serde_json::Error| StateError::Corrupt { key: key.to_owned(), why: e.to_string() };
-            records.push(serde_json::from_slice(value).map_err(corrupt)?);
-            Ok(())
-        })
-        .await?;
-        Ok(records)
+        self.documents("jobs").await
     }
 
     async fn put(&self, record: &Record) -> Result<(), StateError> {
-        let key = format!("{PREFIX}/jobs/{}", record.job);
-        let why = |e: serde_json::Error| StateError::Corrupt { key: key.clone(), why: e.to_string() };
-        let value = serde_json::to_vec(record).map_err(why)?;
-        self.write(vec![TxnOp::put(key, value, None)]).await
+        self.write(vec![put_json(format!("{PREFIX}/jobs/{}", record.job), record)?]).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<Schedule>, StateError> {
+        self.documents("schedules").await
+    }
+
+    async fn put_schedule(&self, term: u64, schedule: &Schedule, made: Option<&Record>) -> Result<(), StateError> {
+        let mut writes = vec![put_json(format!("{PREFIX}/schedules/{}", schedule.name), schedule)?];
+        if let Some(record) = made {
+            writes.push(put_json(format!("{PREFIX}/jobs/{}", record.job), record)?);
+        }
+        self.write_as(&self.leader_of(term)?, writes).await
+    }
+
+    async fn drop_schedule(&self, term: u64, name: &str) -> Result<(), StateError> {
+        let delete = TxnOp::delete(format!("{PREFIX}/schedules/{name}"), None);
+        self.write_as(&self.leader_of(term)?, vec![delete]).await
     }
 
     async fn note(&self, notes: &[Note]) -> Result<(), StateError> {

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 use super::{Note, Record, Role, StateError, Store};
+use crate::schedule::Schedule;
 use crate::table::Saved;
 
 /// Records in memory.
@@ -15,6 +16,7 @@ pub struct Memory {
     records: Mutex<BTreeMap<String, Record>>,
     /// The last number of each mosaic's versions.
     versions: Mutex<BTreeMap<String, u64>>,
+    schedules: Mutex<BTreeMap<String, Schedule>>,
 }
 
 impl Memory {
@@ -54,6 +56,23 @@ impl Store for Memory {
     }
 
     async fn forget(&self, _: &str) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    async fn schedules(&self) -> Result<Vec<Schedule>, StateError> {
+        Ok(self.schedules.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect())
+    }
+
+    async fn put_schedule(&self, _: u64, schedule: &Schedule, made: Option<&Record>) -> Result<(), StateError> {
+        let mut schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
+        schedules.insert(schedule.name.clone(), schedule.clone());
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.extend(made.map(|record| (record.job.clone(), record.clone())));
+        Ok(())
+    }
+
+    async fn drop_schedule(&self, _: u64, name: &str) -> Result<(), StateError> {
+        self.schedules.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(())
     }
 

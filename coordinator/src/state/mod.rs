@@ -27,6 +27,7 @@ pub use etcd::Etcd;
 pub use memory::Memory;
 pub use notes::{Note, Noted};
 
+use crate::schedule::Schedule;
 use crate::table::Saved;
 
 /// A job, as far as it must not be forgotten.
@@ -203,6 +204,24 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `NotLeader`; or where it cannot be written.
     async fn forget(&self, job: &str) -> Result<(), StateError>;
+
+    /// Every schedule.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    async fn schedules(&self) -> Result<Vec<Schedule>, StateError>;
+
+    /// Writes a schedule, and at the same moment the record of a job that it makes. Only whoever leads in that term can.
+    ///
+    /// # Errors
+    /// `NotLeader`; or where it cannot be written.
+    async fn put_schedule(&self, term: u64, schedule: &Schedule, made: Option<&Record>) -> Result<(), StateError>;
+
+    /// Forgets a schedule. Only whoever leads in that term can.
+    ///
+    /// # Errors
+    /// `NotLeader`; or where it cannot be written.
+    async fn drop_schedule(&self, term: u64, name: &str) -> Result<(), StateError>;
 
     /// A number that is greater for each leader than for all that were before.
     fn term(&self) -> u64;

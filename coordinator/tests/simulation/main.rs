@@ -14,6 +14,7 @@ mod book;
 mod coordinators;
 mod driver;
 mod plan;
+mod schedules;
 mod seen;
 mod workers;
 mod world;

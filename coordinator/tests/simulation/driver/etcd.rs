@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use coordinator::schedule::Schedule;
 use coordinator::state::{Note, Record, StateError, Store, notes};
 use coordinator::table::Saved;
 use fastrand::Rng;
@@ -48,6 +49,7 @@ struct Kept {
     records: BTreeMap<String, Record>,
     notes: BTreeMap<String, Vec<u8>>,
     versions: BTreeMap<String, u64>,
+    schedules: BTreeMap<String, Schedule>,
     away_until: Option<Instant>,
     /// What was noted last of each place, though it may be forgotten.
     last: BTreeMap<String, Vec<u8>>,
@@ -72,6 +74,7 @@ impl Etcd {
             records: BTreeMap::new(),
             notes: BTreeMap::new(),
             versions: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             away_until: None,
             last: BTreeMap::new(),
             noted: BTreeMap::new(),
@@ -229,6 +232,28 @@ impl Store for Seat {
     async fn forget(&self, job: &str) -> Result<(), StateError> {
         let below = notes::below(job);
         self.write(|kept| kept.notes.retain(|key, _| !key.starts_with(&below))).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<Schedule>, StateError> {
+        self.read(|kept| kept.schedules.values().cloned().collect()).await
+    }
+
+    async fn put_schedule(&self, term: u64, schedule: &Schedule, made: Option<&Record>) -> Result<(), StateError> {
+        if self.term() != term {
+            return Err(StateError::NotLeader);
+        }
+        self.write(|kept| {
+            kept.schedules.insert(schedule.name.clone(), schedule.clone());
+            kept.records.extend(made.map(|record| (record.job.clone(), record.clone())));
+        })
+        .await
+    }
+
+    async fn drop_schedule(&self, term: u64, name: &str) -> Result<(), StateError> {
+        if self.term() != term {
+            return Err(StateError::NotLeader);
+        }
+        self.write(|kept| drop(kept.schedules.remove(name))).await
     }
 
     fn term(&self) -> u64 {
