@@ -28,6 +28,8 @@ impl Driver {
 
     /// Loads what there is to do, and goes on with it, unless the role changes meanwhile.
     async fn take_over(self: &Arc<Self>, role: &mut watch::Receiver<Role>) {
+        // It may have led before another did, and never have heard of that one: what it knew then counts no more.
+        self.step_down();
         self.begin_permits();
         let state = &self.components.state;
         let (term, records, schedules) = loop {

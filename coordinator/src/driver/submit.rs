@@ -59,7 +59,7 @@ impl Driver {
     }
 
     async fn begin(self: &Arc<Self>, request: Request, priority: Option<Priority>) -> Result<String, SubmitError> {
-        let bare = request.unsigned();
+        let (term, bare) = (self.lock().term, request.unsigned());
         let id = id_of(&bare);
         if self.progress(&id).is_some_and(|progress| !progress.borrow().state.is_final()) {
             self.prefer(&id, priority).await?;
@@ -72,18 +72,26 @@ impl Driver {
         let (job, table) = self.planned(&record, request, true).await.inspect_err(refused)?;
         tracing::info!(job = id, tasks = table.progress().total().total, "a mosaic begins");
         record.plan = Some(job.key.clone());
+        // While it was planned another may have led, and have begun it: that one's work is not to be forgotten.
+        self.still(term)?;
         // Acknowledged is only what would survive this coordinator.
         self.components.state.forget(&id).await?;
         self.components.state.put(&record).await?;
         {
             let mut inner = self.lock();
-            if !inner.is_leading {
+            if !inner.is_leading || inner.term != term {
                 return Err(StateError::NotLeader.into());
             }
             self.insert(&mut inner, record, job, table);
         }
         self.begun(&id);
         Ok(id)
+    }
+
+    /// Fails where this coordinator does not lead in that term any more.
+    fn still(&self, term: u64) -> Result<(), StateError> {
+        let inner = self.lock();
+        if inner.is_leading && inner.term == term { Ok(()) } else { Err(StateError::NotLeader) }
     }
 
     /// Takes a planned job up: its tasks can be had.
