@@ -31,6 +31,7 @@ pub mod owner;
 pub mod partial;
 pub mod period;
 pub mod plan;
+pub mod product;
 pub mod projection;
 pub mod request;
 pub mod scene;

@@ -4,6 +4,7 @@
 //! layers ─► tile: which are clear anywhere in 64 pixels ─► stack: a row of each, pads for what is masked
 //! piles  ───────────────────────────────────────────────────► ┘          │
 //!                                           network ─► fuse: program ─► steps ─► middle ranks, or all ranks ─► pile
+//!                                                                                                         └─► reduce
 //! ```
 //!
 //! A network compares the same rows whatever the data, so 64 pixels go through it at once. For that, every pixel must
@@ -25,6 +26,7 @@ mod lanes;
 mod merge;
 pub mod network;
 mod plane;
+mod reduce;
 mod steps;
 mod tile;
 
@@ -39,6 +41,7 @@ pub use self::core::{SLOTS, add, merge_to_core};
 pub use finish::{finish, finish_f32};
 pub use merge::{Middles, Pile, merge, pile};
 pub use plane::{pack_values, unpack_values};
+pub use reduce::{Reduced, Reducer, reduce};
 
 /// Packed bytes that [`pile`] cannot have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
