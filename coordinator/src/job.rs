@@ -370,6 +370,7 @@ mod tests {
             resampling: request.grid.resampling,
             dtype: request.median.dtype,
             bands: request.bands.clone(),
+            products: mosaic::product::median_alone(),
             working_resolution: 120.0,
             aoi: Aoi::from_tiles(&["33TWL".parse().unwrap()]).unwrap(),
             tiles: (0..tiles).map(tile).collect(),
@@ -381,6 +382,7 @@ mod tests {
             dtype: request.median.dtype,
             min_observations: 1,
             edge_erosion: 0,
+            products: mosaic::product::median_alone(),
         };
         let key = Key::of("test", &tiles);
         let (name, slices, reads) = (request.name.clone(), vec![request.period], vec![vec![]; tiles]);

@@ -50,6 +50,7 @@ fn outputs(request: &Request, tiles: Vec<OutputTile>) -> Outputs {
         resampling: request.grid.resampling,
         dtype: request.median.dtype,
         bands: request.bands.clone(),
+        products: mosaic::product::median_alone(),
         working_resolution: 120.0,
         aoi: Aoi::from_tiles(&["33TWL".parse().unwrap()]).unwrap(),
         tiles,

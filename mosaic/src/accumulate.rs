@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::bits::{BitView, Bits, OnesOf};
+use crate::composite::{Composite, Finish};
 use crate::kernel::{self, BadPack, Layer, Pile};
 use crate::partial::Middles;
 
@@ -141,6 +142,20 @@ impl Observations {
             return Ok(self.middle(rows));
         }
         Middles::merge(rows.len() * self.width, &self.layers_of(&rows), piles)
+    }
+
+    /// Some rows of these observations and of the piles together, finished.
+    ///
+    /// # Errors
+    /// Where a pile is not as it was packed.
+    ///
+    /// # Panics
+    /// Where the rows pass the sub-tile's lower edge.
+    pub fn finish(&self, rows: Range<usize>, piles: &mut [Pile<'_>], how: &Finish) -> Result<Composite, BadPack> {
+        if how.needs_middles_alone() {
+            return Ok(Composite::finish(&self.merge(rows, piles)?, how));
+        }
+        Composite::reduce(rows.len() * self.width, &self.layers_of(&rows), piles, how)
     }
 
     /// Packs some rows of these observations and of the piles together, behind what `out` holds.

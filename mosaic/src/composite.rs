@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::band::Band;
 use crate::dark::Doubt;
 use crate::ids::SystemIndex;
-use crate::kernel::{finish, finish_f32};
+use crate::kernel::{self, BadPack, Layer, Pile, Reduced, Reducer, finish, finish_f32};
 use crate::partial::Middles;
+use crate::product::{Product, is_median_alone, median_alone};
 use crate::request::Dtype;
 
-/// One band's values, row-major.
+/// One product of one band, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plane {
-    /// Medians rounded half up; 0 is nodata.
+    /// Rounded half up; 0 is nodata.
     U16(Vec<u16>),
-    /// Exact medians; 0 is nodata.
+    /// Medians as they are, others to the nearest number; 0 is nodata.
     F32(Vec<f32>),
 }
 
@@ -85,7 +86,10 @@ pub struct CompositeHeader {
     pub rows_per_chunk: usize,
     /// The bands, in the order of [`Composite::bands`].
     pub bands: Vec<Band>,
-    /// Type of the medians.
+    /// The products, in the order of [`Composite::bands`].
+    #[serde(default = "median_alone", skip_serializing_if = "is_median_alone")]
+    pub products: Vec<Product>,
+    /// Type of the bands' values.
     pub dtype: Dtype,
     /// How many clear pixels each scene gave, 0 included.
     pub scenes: BTreeMap<SystemIndex, u64>,
@@ -94,20 +98,52 @@ pub struct CompositeHeader {
     pub doubts: BTreeMap<SystemIndex, Doubt>,
 }
 
+impl CompositeHeader {
+    /// How many planes there are of the bands.
+    #[must_use]
+    pub fn planes(&self) -> usize {
+        self.bands.len() * Product::of_bands(&self.products).count()
+    }
+}
+
+/// How the observations of pixels are finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// What is told of them, ascending.
+    pub products: Vec<Product>,
+    /// Type of the bands' values.
+    pub dtype: Dtype,
+    /// Fewer clear observations than this: nodata.
+    pub min_observations: u16,
+}
+
+impl Finish {
+    /// Whether the middle values of the bands are enough to know.
+    #[must_use]
+    pub fn needs_middles_alone(&self) -> bool {
+        Product::of_bands(&self.products).eq([Product::Median])
+    }
+
+    fn reducers(&self) -> Vec<Reducer> {
+        self.products.iter().filter_map(|product| product.reducer()).collect()
+    }
+}
+
 /// Some whole rows of a composite, or all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composite {
     /// Clear observations per pixel.
     pub counts: Vec<u16>,
-    /// The median of each band.
+    /// The first product of each band, then the next one.
     pub bands: Vec<Plane>,
 }
 
 impl Composite {
     /// Finishes the medians: nodata where there are fewer clear observations than `min_observations`.
     #[must_use]
-    pub fn finish(middles: &Middles, dtype: Dtype, min_observations: u16) -> Self {
+    pub fn finish(middles: &Middles, how: &Finish) -> Self {
         let Middles { counts, lower, upper } = middles;
+        let Finish { dtype, min_observations, .. } = *how;
         let plane = |(lower, upper): (&Vec<u16>, &Vec<u16>)| {
             let mut plane = Plane::nodata(dtype, counts.len());
             match &mut plane {
@@ -117,6 +153,32 @@ impl Composite {
             plane
         };
         Self { counts: counts.clone(), bands: lower.iter().zip(upper).map(plane).collect() }
+    }
+
+    /// All products of piles and layers together, `layers` being those of each band, perhaps none.
+    ///
+    /// # Errors
+    /// Where a pile is not as it was packed.
+    ///
+    /// # Panics
+    /// Where the layers are not all of `pixels` pixels.
+    pub fn reduce(
+        pixels: usize,
+        layers: &[Vec<Layer<'_>>],
+        piles: &mut [Pile<'_>],
+        how: &Finish,
+    ) -> Result<Self, BadPack> {
+        let reducers = how.reducers();
+        let bands = vec![Plane::nodata(how.dtype, pixels); layers.len() * reducers.len()];
+        let mut rows = Self { counts: vec![0; pixels], bands };
+        let into = Reduced {
+            reducers: &reducers,
+            min_observations: how.min_observations,
+            counts: &mut rows.counts,
+            planes: &mut rows.bands,
+        };
+        kernel::reduce(layers, piles, into)?;
+        Ok(rows)
     }
 
     /// Appends the rows below.

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::Reducer;
+use crate::plan::SCALE;
 
 /// One product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +76,53 @@ impl Product {
             Self::Count => None,
         }
     }
+}
+
+impl Product {
+    /// The products of a band's values.
+    pub fn of_bands(products: &[Self]) -> impl Iterator<Item = Self> {
+        products.iter().copied().filter(|product| product.reducer().is_some())
+    }
+
+    /// Reflectance of one stored unit, and of a stored 0, which is nodata all the same; none for plain numbers.
+    #[must_use]
+    pub const fn scaling(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Count => None,
+            // One more than the deviation is stored.
+            Self::Mad => Some((SCALE, -SCALE)),
+            _ => Some((SCALE, 0.0)),
+        }
+    }
+
+    /// What it is, for people: `median`, `10th percentile`.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Median => "median",
+            Self::P10 => "10th percentile",
+            Self::P25 => "25th percentile",
+            Self::P75 => "75th percentile",
+            Self::P90 => "90th percentile",
+            Self::Mad => "median absolute deviation",
+            Self::Mean => "mean",
+            Self::Min => "least value",
+            Self::Max => "greatest value",
+            Self::Count => "clear observations",
+        }
+    }
+}
+
+/// Whether products are those of a request that names none, as composites have them.
+#[must_use]
+pub fn is_median_alone(products: &[Product]) -> bool {
+    *products == [Product::Median]
+}
+
+/// The products of composites that were made when there was one.
+#[must_use]
+pub fn median_alone() -> Vec<Product> {
+    vec![Product::Median]
 }
 
 impl fmt::Display for Product {

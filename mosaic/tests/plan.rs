@@ -14,6 +14,7 @@ use mosaic::grid::{SUBTILE_PIXELS, Window, footprint, tile_grid};
 use mosaic::ids::TileId;
 use mosaic::owner::Owners;
 use mosaic::plan::{self, Inputs, Layout, PlanError, Planned, SceneInput, Taken, TaskKind, TileSize};
+use mosaic::product::Product;
 use mosaic::projection::{Projection, Utm, utm_of_epsg};
 use mosaic::request::Request;
 use proptest::prelude::*;
@@ -486,6 +487,12 @@ fn keys_do_not_change_with_what_leaves_pixels_alone() {
     assert!(at_least.0 == base.0 && at_least.1 != base.1);
     let float = with(|r| r.median.dtype = mosaic::request::Dtype::Float32);
     assert!(float.0 == base.0 && float.1 != base.1);
+    let more = with(|r| r.products = vec![Product::Mad, Product::Median]);
+    assert!(more.0 == base.0 && more.1 != base.1 && more.2 != base.2, "more products of the same partials");
+    let counted = with(|r| r.products = vec![Product::Median]);
+    assert_eq!(counted, base, "the count is told in any case");
+    let turned = with(|r| r.products = vec![Product::Median, Product::Count, Product::Mad]);
+    assert!(turned.1 == more.1 && turned.2 != more.2, "the order of products");
     let longer = with(|r| r.period.end = mosaic::period::parse_instant("2025-01-01").unwrap());
     assert_eq!(longer.0, base.0, "a longer period keeps the partials of its slices");
 }

@@ -5,6 +5,7 @@
 
 use mosaic::band::Band;
 use mosaic::period::parse_instant;
+use mosaic::product::Product;
 use mosaic::request::{self, AoiSource, Crs, Dtype, Preset, Request, Resampling, SceneSource, ScoreBand, ScoreSource};
 use proptest::prelude::*;
 
@@ -87,6 +88,7 @@ fn every_field_is_read() {
 fn what_may_be_left_out_has_its_default() {
     let r = request::parse(LEAST).unwrap();
     assert_eq!(r.faults(), []);
+    assert_eq!(r.products, Product::DEFAULT);
     assert_eq!((r.slice, &r.months, &r.filter), (None, &None, &request::Filter::default()));
     assert_eq!((r.scores.threshold, r.scores.max_no_context_fraction), (0.6, 1.0));
     assert_eq!(r.scores.band, ScoreBand::CsCdf);
@@ -110,6 +112,8 @@ fn other_sources_and_grids_are_read() {
     assert!(
         matches!(scenes("stac: {url: 'https://h', collection: c}"), SceneSource::Stac(api) if api.collection == "c")
     );
+    let products = with("slice: P1M", "slice: P1M\nproducts: [median, p10]").products;
+    assert_eq!(products, [Product::Median, Product::P10]);
     assert_eq!(with("crs: native", "crs: EPSG:3035").grid.crs, Crs::Epsg(3035));
     assert_eq!(with("band: cs_cdf", "band: cs").scores.band, ScoreBand::Cs);
     assert_eq!(with("dtype: uint16", "dtype: float32").median.dtype, Dtype::Float32);
@@ -212,12 +216,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "output: out/",
         "outputs: out/",
-        "`outputs`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `filter`, `scenes`, `scores`, `edge_erosion`, `on_unreadable`, `median`, `grid`, `output`, `profile`, `profiles` at line 19 column 1",
+        "`outputs`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `products`, `filter`, `scenes`, `scores`, `edge_erosion`, `on_unreadable`, `median`, `grid`, `output`, `profile`, `profiles` at line 19 column 1",
     ),
     (
         "output: out/",
         "output: out/\nextra: 1",
-        "`extra`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `filter`, `scenes`, `scores`, `edge_erosion`, `on_unreadable`, `median`, `grid`, `output`, `profile`, `profiles` at line 20 column 1",
+        "`extra`: unknown field, expected one of `version`, `name`, `aoi`, `period`, `months`, `slice`, `bands`, `products`, `filter`, `scenes`, `scores`, `edge_erosion`, `on_unreadable`, `median`, `grid`, `output`, `profile`, `profiles` at line 20 column 1",
     ),
     ("output: out/", "output: ''", "`output`: empty: name a directory"),
     ("output: out/", "output: [a]", "`output`: invalid type: list, expected text at line 19 column 9"),

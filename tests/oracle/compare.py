@@ -44,6 +44,8 @@ def differences(name, product, oracle):
             yield f"{name}: nodata {band.GetNoDataValue()}, expected 0"
         if band.GetScale() != ours.GetScale():
             yield f"{name}: scale {band.GetScale()}, expected {ours.GetScale()}"
+        if (band.GetOffset() or 0) != (ours.GetOffset() or 0):
+            yield f"{name}: offset {band.GetOffset()}, expected {ours.GetOffset()}"
     if (product.RasterXSize, product.RasterYSize) != (oracle.RasterXSize, oracle.RasterYSize):
         yield (f"{name}: {product.RasterXSize} x {product.RasterYSize} px, "
                f"expected {oracle.RasterXSize} x {oracle.RasterYSize}")

@@ -34,6 +34,7 @@ from places import (SIDE, SQUARE, Aoi, BadInput, Points, Tile, edge, in_footprin
 CHUNK = 500000  # points held at once
 FALLBACK = dt.timedelta(minutes=30)
 COMPACT_FORMAT = dt.datetime(2016, 12, 6)  # before it, part 2 of a key cannot be derived
+OF_PIXELS = ("count",)  # products that are not of a band's values
 COMMON = {"coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "rededge1": "B05", "rededge2": "B06",
           "rededge3": "B07", "nir": "B08", "nir08": "B8A", "nir09": "B09", "swir16": "B11", "swir22": "B12"}
 
@@ -216,7 +217,7 @@ def look_up(path, tile, x, y, want_clear=None):
 
 
 def composite(tile, scenes, pixels, side, resolution, request):
-    """Medians (one column per band) and counts of the tile's own pixels (row * side + column)."""
+    """Products (a column per product and band) and counts of the tile's own pixels (row * side + column)."""
     bands, threshold = request["bands"], request["scores"].get("threshold", 0.60)
     median = request.get("median") or {}
     x = tile.ulx + (pixels % side + 0.5) * resolution
@@ -241,7 +242,8 @@ def composite(tile, scenes, pixels, side, resolution, request):
             for b, band in enumerate(dn):
                 values[clear, b, d] = np.maximum(band[clear] + scene.offset, 1)  # [2.1]
     exact_half = median.get("dtype", "uint16") == "float32"
-    out = np.zeros((len(pixels), len(bands)), np.float32 if exact_half else np.uint16)
+    products = products_of_bands(request)
+    out = np.zeros((len(pixels), len(products) * len(bands)), np.float32 if exact_half else np.uint16)
     count = np.zeros(len(pixels), np.uint16)
     for first in range(0, len(pixels), 20000):
         for n, stack in enumerate(values[first:first + 20000].tolist(), first):
@@ -251,14 +253,35 @@ def composite(tile, scenes, pixels, side, resolution, request):
                 continue
             for b, observed in enumerate(stack):
                 ordered = sorted(observed)[-clear:]  # the zeros, which are not clear, come first
-                middle = len(ordered) // 2
-                if len(ordered) % 2:
-                    out[n, b] = ordered[middle]
-                elif exact_half:
-                    out[n, b] = (ordered[middle - 1] + ordered[middle]) / 2
-                else:
-                    out[n, b] = (ordered[middle - 1] + ordered[middle] + 1) // 2
+                for p, product in enumerate(products):
+                    over, under = fraction(product, ordered)
+                    # Rounded once: to the nearest float32, or half up.
+                    value = np.float32(over / under) if exact_half else (2 * over + under) // (2 * under)
+                    out[n, p * len(bands) + b] = value
     return out, count
+
+
+def products_of_bands(request):
+    return [p for p in request.get("products", ["median"]) if p not in OF_PIXELS]
+
+
+def fraction(product, ordered):
+    """What is stored of values in ascending order, exactly: numerator and denominator (docs/products.md)."""
+    n = len(ordered)
+    if product == "mean":
+        return sum(ordered), n
+    if product == "mad":  # around the exact median, which may be a half: distances are doubled; one more is stored
+        distances = sorted(abs(2 * value - twice_the_middle(ordered)) for value in ordered)
+        return twice_the_middle(distances) + 4, 4
+    if product == "median":
+        return twice_the_middle(ordered), 2
+    percent = {"min": 0, "max": 100}.get(product) if product in ("min", "max") else int(product[1:])
+    rank, part = divmod((n - 1) * percent, 100)
+    return ordered[rank] * (100 - part) + ordered[min(rank + 1, n - 1)] * part, 100
+
+
+def twice_the_middle(ordered):
+    return ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
 
 
 # ------------------------------------------------------------------ ownership [2.7]
@@ -378,6 +401,12 @@ def lattice_outputs(request, aoi, tiles, working):
                 yield out
 
 
+def rasters_of(request):
+    """Names of the rasters that are of a band, one product after the other."""
+    return [band if product == "median" else f"{band}_{product}"
+            for product in products_of_bands(request) for band in request["bands"]]
+
+
 def write(path, array, out, band):
     dataset = gdal.GetDriverByName("GTiff").Create(
         path, out.width, out.height, 1, gdal.GDT_Float32 if array.dtype == np.float32 else gdal.GDT_UInt16,
@@ -387,6 +416,8 @@ def write(path, array, out, band):
     dataset.GetRasterBand(1).SetNoDataValue(0)
     if band != "count":
         dataset.GetRasterBand(1).SetScale(0.0001)
+    if band.endswith("_mad"):
+        dataset.GetRasterBand(1).SetOffset(-0.0001)
     dataset.GetRasterBand(1).WriteArray(array.reshape(out.height, out.width))
 
 
@@ -416,13 +447,13 @@ def mosaic(request, base, folder):
     for out in outputs:
         os.makedirs(os.path.join(folder, out.name), exist_ok=True)
         kind = next(iter(finished.values()))[1].dtype
-        rasters = {b: np.zeros(out.width * out.height, kind) for b in request["bands"]}
+        rasters = {name: np.zeros(out.width * out.height, kind) for name in rasters_of(request)}
         rasters["count"] = np.zeros(out.width * out.height, np.uint16)
-        for n, (wanted, medians, counts) in finished.items():
+        for n, (wanted, values, counts) in finished.items():
             mine = out.owners == n
             at = np.searchsorted(wanted, out.sources[mine])
-            for b, band in enumerate(request["bands"]):
-                rasters[band][out.pixels[mine]] = medians[at, b]
+            for r, name in enumerate(rasters_of(request)):
+                rasters[name][out.pixels[mine]] = values[at, r]
             rasters["count"][out.pixels[mine]] = counts[at]
         for band, array in rasters.items():
             write(os.path.join(folder, out.name, band + ".tif"), array, out, band)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Are the files of a published mosaic what the design's section 4 says?
 
-    published.py MOSAIC BAND,BAND,... uint16|float32
+    published.py MOSAIC RASTER,RASTER,... uint16|float32      count.tif beside them is not named
 
 One line per fault and exit code 1; else one line that tells what was looked at. COGs are judged
 by GDAL's own validation script, in full: every block is looked at.
@@ -30,10 +30,10 @@ def raster(path, name, dtype):
     found = {
         "blocks": band.GetBlockSize(), "compression": structure.get("COMPRESSION"), "layout": structure.get("LAYOUT"),
         "predictor": structure.get("PREDICTOR"), "bands": dataset.RasterCount, "nodata": band.GetNoDataValue(),
-        "scale": band.GetScale() or 1.0, "name": band.GetDescription(), "dtype": gdal.GetDataTypeName(band.DataType)}
+        "scale": band.GetScale() or 1.0, "offset": band.GetOffset() or 0.0, "name": band.GetDescription(), "dtype": gdal.GetDataTypeName(band.DataType)}
     expected = {
         "blocks": [512, 512], "compression": "DEFLATE", "layout": "COG", "predictor": "2", "bands": 1, "nodata": 0,
-        "scale": 1.0 if counts else 0.0001, "name": name, "dtype": "UInt16" if counts else dtype}
+        "scale": 1.0 if counts else 0.0001, "offset": -0.0001 if name.endswith("_mad") else 0.0, "name": name, "dtype": "UInt16" if counts else dtype}
     yield from (f"{key} {found[key]}, expected {expected[key]}" for key in expected if found[key] != expected[key])
     large = max(dataset.RasterXSize, dataset.RasterYSize) > 512
     if large != (band.GetOverviewCount() > 0):
@@ -80,6 +80,8 @@ def vrt(folder, tiles, names):
             pixels = joined.ReadAsArray()
             if joined.GetNoDataValue() != 0 or (joined.GetScale() or 1) != (1 if name == "count" else 0.0001):
                 yield f"{file}: {name} has nodata {joined.GetNoDataValue()}, scale {joined.GetScale()}"
+            if (joined.GetOffset() or 0) != (-0.0001 if name.endswith("_mad") else 0):
+                yield f"{file}: {name} has the offset {joined.GetOffset()}"
             for tile in of_crs[epsg]:
                 one = gdal.Open(os.path.join(folder, "tiles", tile, name + ".tif"))
                 g, h = whole.GetGeoTransform(), one.GetGeoTransform()

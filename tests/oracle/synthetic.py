@@ -294,6 +294,16 @@ def lacking(folder):
     archive.request(box(*HERE))
 
 
+def products(folder):
+    """Every product, of no observation to a dozen and more."""
+    archive = Archive(folder)
+    for n, start in enumerate(dates(24, step=14)):
+        archive.scene("33TWL", start, (54000, 54000, 6000, 6000), resolution=60, clear=(0.15, 0.8)[n % 2])
+    archive.request({"bbox": [15.69, 45.51, 15.76, 45.56]}, grid={"crs": "native", "resolution": 60}, slice="P1M",
+                    median={"dtype": "uint16", "min_observations": 3},
+                    products=["median", "p10", "p25", "p75", "p90", "mad", "mean", "min", "max", "count"])
+
+
 def mixed(folder):
     """Seven scenes: three linked, two superseded, one without a score, one without a band."""
     archive, window = Archive(folder), (30000, 54000, 48000, 6000)
@@ -307,7 +317,7 @@ def mixed(folder):
     archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
 
 
-WORLDS = (few, mixed, year, eroded, many, large, deep, versions, chunks, offsets, resolutions, scores, warped, south,
+WORLDS = (few, mixed, products, year, eroded, many, large, deep, versions, chunks, offsets, resolutions, scores, warped, south,
           equator, zones, seasons, lacking)
 
 

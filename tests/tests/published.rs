@@ -47,6 +47,26 @@ fn one_band_of_exact_halves() {
 }
 
 #[test]
+fn products_of_every_band_each_in_a_file() {
+    let fields = json!({"products": ["median", "mad", "count", "p25"], "slice": "P1M"});
+    let world = World::new("year");
+    let mosaic = judged(&world, &fields, "B04,B08,B04_mad,B08_mad,B04_p25,B08_p25", "uint16");
+    let item = read_json(&mosaic.join("items/33TWL.json"));
+    let assets = item["assets"].as_object().unwrap();
+    let names = ["B04", "B04_mad", "B04_p25", "B08", "B08_mad", "B08_p25", "count"];
+    assert!(assets.keys().map(String::as_str).eq(names), "{assets:?}");
+    assert_eq!(assets["B08_mad"]["raster:bands"][0]["offset"], -0.0001);
+    assert_eq!(assets["B08_p25"]["title"], "B08, 25th percentile");
+    assert_eq!(item["properties"]["clearmosaic:products"], fields["products"]);
+}
+
+#[test]
+fn the_picture_of_a_mosaic_without_medians_shows_what_comes_first() {
+    let fields = json!({"products": ["count", "mean", "max"]});
+    judged(&World::new("year"), &fields, "B04_mean,B08_mean,B04_max,B08_max", "uint16");
+}
+
+#[test]
 fn native_tiles_of_two_zones_have_a_virtual_raster_each() {
     let world = World::new("zones");
     let mosaic = judged(&world, &json!({"grid": {"resolution": 10}}), "B04,B08", "uint16");

@@ -198,6 +198,54 @@ fn scenes_of_another_month_redo_that_month_alone() {
 }
 
 #[test]
+fn another_product_reads_no_scene() {
+    let (world, whole, total) = world_with_mosaic();
+    let store = world.path("out/.store");
+    let (partials, composites) = (of(&store, &["partial"]).len() as u64, of(&store, &["composite"]).len() as u64);
+    let fields = json!({"slice": "P1M", "products": ["median", "p90", "mad"]});
+    let report = world.run("out", &fields, &[]).complete();
+    assert_eq!(report["bytes_read"], 0, "the partials are there");
+    assert_eq!(tasks(&report), [composites + 3, partials, 0]);
+    let more = rasters(&world.mosaic("out"));
+    let medians = more.iter().filter(|(name, _)| !name.contains('_'));
+    let medians = medians.map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
+    assert_same("medians beside other products", &medians, &whole);
+    // What was made for the median alone is still there, and still found.
+    let report = world.run("out", &monthly(), &[]).complete();
+    assert_eq!(tasks(&report), [0, total, 0]);
+    assert_same("the median alone", &rasters(&world.mosaic("out")), &whole);
+    // Without slices no partials are kept: the scenes are read again, to the same bits.
+    let mut fields = fields;
+    fields["slice"] = Value::Null;
+    assert!(world.run("out", &fields, &[]).complete()["bytes_read"].as_u64() > Some(0));
+    assert_same("without slices", &rasters(&world.mosaic("out")), &more);
+}
+
+#[test]
+fn mosaics_of_months_quarters_years_and_rolling_years_share_their_slices() {
+    let world = World::new("year");
+    let period = |start: &str, end: &str| json!({"slice": "P1M", "period": {"start": start, "end": end}, "products": ["median", "p25"]});
+    // Ten months and a part of an eleventh, to begin with.
+    let first = world.run("out", &period("2023-01-01", "2023-09-01"), &[]).complete();
+    assert!(first["bytes_read"].as_u64() > Some(0));
+    let store = world.path("out/.store");
+    let partials = artifacts(&store, &["partial"]);
+    for (start, end) in [("2023-02-01", "2023-03-01"), ("2023-04-01", "2023-07-01"), ("2023-03-01", "2023-09-01")] {
+        let report = world.run("out", &period(start, end), &[]).complete();
+        assert_eq!(report["bytes_read"], 0, "{start}..{end}: its slices are there");
+        assert_eq!(artifacts(&store, &["partial"]), partials, "{start}..{end}");
+        let anew = format!("anew-{start}");
+        let _ = world.run(&anew, &period(start, end), &[]).complete();
+        assert_same(start, &rasters(&world.mosaic("out")), &rasters(&world.mosaic(&anew)));
+    }
+    // A month later the same span ends a month later: that month alone is read.
+    let rolled = world.run("out", &period("2023-02-01", "2023-10-01"), &[]).complete();
+    let alone = world.run("alone", &period("2023-09-01", "2023-10-01"), &[]).complete();
+    assert_eq!(rolled["bytes_read"], alone["bytes_read"]);
+    assert!(alone["bytes_read"].as_u64() > Some(0));
+}
+
+#[test]
 fn a_slice_is_added_to_the_core_of_the_others() {
     let (world, whole, _) = world_with_mosaic();
     let month = |item: &Value| item["id"].as_str().unwrap().split('_').nth(2).unwrap()[..6].to_owned();

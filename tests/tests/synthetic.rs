@@ -6,13 +6,18 @@ use tests::{World, oracle};
 
 /// Runs a world's own request and has it judged; the report's counts of scenes.
 fn equals_the_oracle(name: &str) -> Value {
-    let world = World::new(name);
-    let run = world.run("out", &json!({}), &[]);
+    judged(&World::new(name), "out", &json!({}))
+}
+
+/// The same with other fields, published in a directory of its own.
+fn judged(world: &World, output: &str, fields: &Value) -> Value {
+    let run = world.run(output, fields, &[]);
     let report = run.complete();
     assert_eq!(run.stderr, "");
-    let expected = world.path("oracle").to_string_lossy().into_owned();
-    let told = oracle("oracle.py", &[&world.path("request.json").to_string_lossy(), &expected]);
-    let equal = oracle("compare.py", &[&world.mosaic("out").to_string_lossy(), &expected]);
+    let expected = world.path(&format!("{output}.oracle")).to_string_lossy().into_owned();
+    let request = world.write("judged.json", fields).to_string_lossy().into_owned();
+    let told = oracle("oracle.py", &[&request, &expected]);
+    let equal = oracle("compare.py", &[&world.mosaic(output).to_string_lossy(), &expected]);
     assert!(equal.contains("rasters equal"), "{equal}");
     assert!(report["observations"]["max"].as_u64().unwrap() > 1, "a mosaic of nothing shows nothing: {report}");
     let told: Value = serde_json::from_str(&told).unwrap();
@@ -82,4 +87,14 @@ fn a_season_over_several_years_with_exact_halves_and_three_observations_at_least
 fn a_scene_that_lacks_a_band_contributes_nothing() {
     let scenes = equals_the_oracle("lacking");
     assert_eq!(scenes, json!({"found": 4, "linked": 3, "unlinked": 0, "superseded": 0, "unusable": 1}));
+}
+
+#[test]
+fn every_product_is_exact_to_its_last_rounding() {
+    let world = World::new("products");
+    let _ = judged(&world, "monthly", &json!({}));
+    let grid = json!({"crs": "EPSG:3035", "resolution": 50, "tile_pixels": 100});
+    let products = json!(["p90", "mad", "mean"]);
+    let median = json!({"dtype": "float32"});
+    let _ = judged(&world, "floats", &json!({"slice": null, "grid": grid, "median": median, "products": products}));
 }

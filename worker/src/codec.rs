@@ -34,14 +34,14 @@ pub fn decode_composite(header: &CompositeHeader, index: usize, mut bytes: &[u8]
     let pixels = width * rows_per_chunk.min(height.saturating_sub(index * rows_per_chunk));
     let values = |bytes: &mut &[u8]| unpack_values(bytes, pixels).map_err(|_| not_a_composite());
     let counts = values(&mut bytes)?;
-    let plane = |_| match header.dtype {
+    let plane = |_: usize| match header.dtype {
         Dtype::Uint16 => values(&mut bytes).map(Plane::U16),
         Dtype::Float32 => {
             let floats = bytes.split_off(..4 * pixels).ok_or_else(not_a_composite)?;
             Ok(Plane::F32(floats.as_chunks().0.iter().map(|float| f32::from_le_bytes(*float)).collect()))
         }
     };
-    let bands = header.bands.iter().map(plane).collect::<Result<_, _>>()?;
+    let bands = (0..header.planes()).map(plane).collect::<Result<_, _>>()?;
     if bytes.is_empty() { Ok(Composite { counts, bands }) } else { Err(not_a_composite()) }
 }
 
@@ -49,6 +49,7 @@ pub fn decode_composite(header: &CompositeHeader, index: usize, mut bytes: &[u8]
 mod tests {
     use super::*;
     use mosaic::band::Band;
+    use mosaic::product::median_alone;
 
     #[test]
     fn rows_of_a_composite_come_back_as_they_went() {
@@ -62,6 +63,7 @@ mod tests {
                 height: 1,
                 rows_per_chunk: 8,
                 bands: vec![Band::B8A],
+                products: median_alone(),
                 dtype,
                 scenes: std::collections::BTreeMap::new(),
                 doubts: std::collections::BTreeMap::new(),

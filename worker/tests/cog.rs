@@ -65,7 +65,8 @@ fn grid((width, height): (usize, usize)) -> PixelGrid {
 
 /// Writes a raster by each rule: `mean.tif` and `nearest.tif`.
 fn write<T: Sample>(dir: &Path, size: (usize, usize), threads: usize) {
-    let spec = |name: &str, overviews| BandSpec { name: name.into(), dtype: T::DTYPE, scale: Some(1e-4), overviews };
+    let spec =
+        |name: &str, overviews| BandSpec { name: name.into(), dtype: T::DTYPE, scaling: Some((1e-4, 0.0)), overviews };
     let specs = [spec("mean", Overviews::Average), spec("nearest", Overviews::Nearest)];
     let writers = specs.map(|spec| CogWriter::new(dir, &grid(size), spec).unwrap()).into_iter().collect::<Vec<_>>();
     let pool = worker::pool(threads).unwrap();
@@ -168,7 +169,7 @@ fn bytes_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn the_first_failure_ends_it() {
     let dir = tempfile::tempdir().unwrap();
-    let spec = BandSpec { name: "B04".into(), dtype: Dtype::Uint16, scale: None, overviews: Overviews::Average };
+    let spec = BandSpec { name: "B04".into(), dtype: Dtype::Uint16, scaling: None, overviews: Overviews::Average };
     let writers = [CogWriter::new(dir.path(), &grid((5000, 5000)), spec).unwrap()];
     let made = std::sync::atomic::AtomicUsize::new(0);
     let failed = fill(&writers, (5000, 5000), (&worker::pool(2).unwrap(), 2), |window| {

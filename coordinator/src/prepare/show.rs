@@ -3,7 +3,7 @@
 use mosaic::grid::{mgrs, subtiles};
 use mosaic::ids::{SystemIndex, TileId};
 use mosaic::period::Period;
-use mosaic::plan::TilePlan;
+use mosaic::plan::{OutputRaster, TilePlan};
 use mosaic::request::{Dtype, Request};
 use mosaic::scene::Scene;
 use serde::Serialize;
@@ -174,14 +174,15 @@ impl Prepared {
     }
 
     fn bytes_to_store(&self) -> u64 {
-        let bands = self.plan.outputs.bands.len() as f64;
-        let sample = if self.plan.outputs.dtype == Dtype::Float32 { 4.0 } else { 2.0 };
-        let composite = bands * sample + 2.0;
+        let outputs = &self.plan.outputs;
+        let bands = outputs.bands.len() as f64;
+        let sample = |raster: OutputRaster| if raster.dtype(outputs.dtype) == Dtype::Float32 { 4.0 } else { 2.0 };
+        let composite: f64 = outputs.rasters().into_iter().map(sample).sum();
         let of_tile = |tile: &TilePlan| {
             let partials = if self.plan.sliced { CLEAR * tile.scenes as f64 * bands * 2.0 } else { 0.0 };
             self.pixels(tile) as f64 * (composite + partials)
         };
-        let outputs: usize = self.plan.outputs.tiles.iter().map(|tile| tile.grid.width * tile.grid.height).sum();
+        let outputs: usize = outputs.tiles.iter().map(|tile| tile.grid.width * tile.grid.height).sum();
         let all = self.plan.tiles.iter().map(of_tile).sum::<f64>() + outputs as f64 * composite;
         (all * RATIO) as u64
     }

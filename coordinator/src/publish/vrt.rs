@@ -1,13 +1,13 @@
-//! `mosaic.vrt`: all output tiles of one CRS as one virtual raster, every band in the request's order, then the count.
+//! `mosaic.vrt`: all output tiles of one CRS as one virtual raster, every band in the request's order
+//! (of one product after the other), then the count.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use mosaic::band::Band;
 use mosaic::grid::{Bounds, PixelGrid};
-use mosaic::plan::{OutputTile, Outputs};
-
-use super::SCALE;
+use mosaic::plan::{OutputRaster, OutputTile, Outputs};
+use mosaic::request::Dtype;
 
 /// Side of the tiles' blocks.
 const BLOCK: usize = 512;
@@ -47,22 +47,24 @@ fn dataset(outputs: &Outputs, tiles: &[&OutputTile]) -> Option<String> {
     line(&mut xml, 1, &format!("<SRS>EPSG:{}</SRS>", grid.epsg));
     let transform = grid.geotransform().map(|v| v.to_string()).join(", ");
     line(&mut xml, 1, &format!("<GeoTransform>{transform}</GeoTransform>"));
-    let names = outputs.bands.iter().map(|band| (band.name(), Some(*band))).chain([("count", None)]);
-    for (index, (name, band)) in names.enumerate() {
-        let data_type = match band {
-            Some(_) if outputs.dtype.name() == "float32" => "Float32",
-            _ => "UInt16",
+    for (index, raster) in outputs.rasters().into_iter().enumerate() {
+        let name = raster.name();
+        let data_type = match raster.dtype(outputs.dtype) {
+            Dtype::Float32 => "Float32",
+            Dtype::Uint16 => "UInt16",
         };
+        // The product that comes first is what is looked at.
+        let band = raster.band.filter(|_| outputs.products.first() == Some(&raster.product));
         line(&mut xml, 1, &format!("<VRTRasterBand dataType=\"{data_type}\" band=\"{}\">", index + 1));
         line(&mut xml, 2, &format!("<Description>{name}</Description>"));
         line(&mut xml, 2, "<NoDataValue>0</NoDataValue>");
-        line(&mut xml, 2, &format!("<ColorInterp>{}</ColorInterp>", colour(band)));
-        if band.is_some() {
-            line(&mut xml, 2, "<Offset>0</Offset>");
-            line(&mut xml, 2, &format!("<Scale>{SCALE}</Scale>"));
+        line(&mut xml, 2, &format!("<ColorInterp>{}</ColorInterp>", colour(&raster, band)));
+        if let Some((scale, offset)) = raster.product.scaling() {
+            line(&mut xml, 2, &format!("<Offset>{offset}</Offset>"));
+            line(&mut xml, 2, &format!("<Scale>{scale}</Scale>"));
         }
         for tile in tiles {
-            source(&mut xml, &grid, tile, name, data_type);
+            source(&mut xml, &grid, tile, &name, data_type);
         }
         line(&mut xml, 1, "</VRTRasterBand>");
     }
@@ -98,13 +100,13 @@ fn union(tiles: &[&OutputTile]) -> Option<PixelGrid> {
     Some(PixelGrid { ulx: min_x, uly: max_y, width: pixels(max_x - min_x), height: pixels(max_y - min_y), ..first })
 }
 
-fn colour(band: Option<Band>) -> &'static str {
-    match band {
-        Some(Band::B04) => "Red",
-        Some(Band::B03) => "Green",
-        Some(Band::B02) => "Blue",
-        Some(_) => "Undefined",
-        None => "Gray",
+fn colour(raster: &OutputRaster, of_the_first: Option<Band>) -> &'static str {
+    match (raster.band, of_the_first) {
+        (_, Some(Band::B04)) => "Red",
+        (_, Some(Band::B03)) => "Green",
+        (_, Some(Band::B02)) => "Blue",
+        (Some(_), _) => "Undefined",
+        (None, _) => "Gray",
     }
 }
 

@@ -22,7 +22,8 @@ use crate::composite::{Composite, Plane};
 use crate::grid::{GridError, PixelGrid, SUBTILE_PIXELS, Window, tile_grid};
 use crate::ids::TileId;
 use crate::owner::Owners;
-use crate::plan::{OutputTile, Outputs};
+use crate::plan::{OutputRaster, OutputTile, Outputs};
+use crate::product::Product;
 use crate::projection::{Projection, ProjectionError, utm_of_epsg};
 use crate::request::Resampling;
 use place::{Placed, Placer};
@@ -59,7 +60,7 @@ pub enum AssembleError<E> {
 pub struct Block {
     /// Clear observations per pixel.
     pub counts: Vec<u16>,
-    /// One plane per band, in the request's order.
+    /// A plane for each of the output's rasters that are of a band.
     pub bands: Vec<Plane>,
     /// Which pixels lie in the AOI and have an owner.
     pub owned: Vec<bool>,
@@ -81,7 +82,7 @@ pub struct Assembler<'a> {
     owners: Owners,
     grids: Grids,
     projection: Arc<dyn Projection>,
-    /// For each band of the output, its place in the composites.
+    /// For each raster of the output that is of a band, its place in the composites.
     order: Vec<usize>,
 }
 
@@ -100,7 +101,13 @@ impl<'a> Assembler<'a> {
         let grids = Grids(owners.tiles().iter().map(grid).collect::<Result<_, GridError>>()?);
         let mut sorted = outputs.bands.clone();
         sorted.sort_unstable();
-        let order = outputs.bands.iter().filter_map(|band| sorted.binary_search(band).ok()).collect();
+        let mut products: Vec<Product> = Product::of_bands(&outputs.products).collect();
+        products.sort_unstable();
+        let place = |raster: OutputRaster| {
+            let product = products.binary_search(&raster.product).ok()?;
+            Some(product * sorted.len() + sorted.binary_search(&raster.band?).ok()?)
+        };
+        let order = outputs.rasters_of_bands().filter_map(place).collect();
         Ok(Self { outputs, tile, owners, grids, projection, order })
     }
 

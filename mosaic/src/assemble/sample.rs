@@ -16,7 +16,7 @@ pub struct Sampler<'a, C> {
     composites: &'a C,
     /// The owners' grids.
     grids: &'a Grids,
-    /// For each band of the output, its place in the composites.
+    /// For each raster of the output that is of a band, its place in the composites.
     order: &'a [usize],
     /// The composite that was asked for last: most often that of the next pixel too.
     last: Option<Held>,

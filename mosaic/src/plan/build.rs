@@ -13,6 +13,7 @@ use crate::grid::{self, Bounds, GridError, PixelGrid, SubTile, Window};
 use crate::ids::{Key, TileId};
 use crate::owner::Owners;
 use crate::period::Period;
+use crate::product::Product;
 use crate::projection::{Projection, ProjectionError, utm_of_epsg};
 use crate::request::{Crs, Request};
 
@@ -103,6 +104,8 @@ pub fn build<E: From<PlanError> + Send>(
 fn recipe(request: &Request) -> Recipe {
     let mut bands = request.bands.clone();
     bands.sort_unstable();
+    let mut products = told(request);
+    products.sort_unstable();
     Recipe {
         bands,
         threshold: request.scores.threshold,
@@ -110,7 +113,13 @@ fn recipe(request: &Request) -> Recipe {
         dtype: request.median.dtype,
         min_observations: request.median.min_observations,
         edge_erosion: request.edge_erosion,
+        products,
     }
+}
+
+/// The products that are asked for beside the count, which is always told.
+fn told(request: &Request) -> Vec<Product> {
+    request.products.iter().copied().filter(|product| *product != Product::Count).collect()
 }
 
 /// The output's projection; none where it is native.
@@ -200,6 +209,7 @@ impl Maker<'_> {
             resampling: request.grid.resampling,
             dtype: request.median.dtype,
             bands: request.bands.clone(),
+            products: told(request),
             working_resolution: inputs.working_resolution,
             aoi: inputs.aoi.clone(),
             tiles,

@@ -26,7 +26,7 @@ mod task;
 
 pub use build::{Inputs, PlanError, build};
 pub use layout::{Layout, Taken, TileSize};
-pub use output::{CompositeRef, OutputTile, Outputs, QUICKLOOK, SCALE};
+pub use output::{CompositeRef, OutputRaster, OutputTile, Outputs, QUICKLOOK, SCALE};
 pub use planned::Planned;
 pub use shard::{PartialPlan, Recipe, SceneInput, SliceDigest, SourceFile, SubTilePlan, TileShard};
 pub use task::{TaskId, TaskKind};

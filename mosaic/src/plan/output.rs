@@ -7,6 +7,7 @@ use crate::aoi::Aoi;
 use crate::band::Band;
 use crate::grid::{PixelGrid, SubTile};
 use crate::ids::{Key, TileId};
+use crate::product::{Product, is_median_alone, median_alone};
 use crate::request::{Crs, Dtype, Resampling};
 
 /// Reflectance of one DN of the mosaic.
@@ -40,6 +41,33 @@ pub struct OutputTile {
     pub inputs: Vec<CompositeRef>,
 }
 
+/// One raster of an output tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputRaster {
+    /// What it tells.
+    pub product: Product,
+    /// Of which band; none where it tells of the pixel.
+    pub band: Option<Band>,
+}
+
+impl OutputRaster {
+    /// Its name: `B04`, `B04_p10`, `count`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match (self.band, self.product) {
+            (Some(band), Product::Median) => band.name().to_owned(),
+            (Some(band), product) => format!("{band}_{product}"),
+            (None, product) => product.name().to_owned(),
+        }
+    }
+
+    /// Type of its samples, where `dtype` is that of the bands' values.
+    #[must_use]
+    pub const fn dtype(&self, dtype: Dtype) -> Dtype {
+        if self.band.is_some() { dtype } else { Dtype::Uint16 }
+    }
+}
+
 /// What comes out, and all that the output tiles have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outputs {
@@ -54,6 +82,9 @@ pub struct Outputs {
     pub dtype: Dtype,
     /// Bands in the request's order.
     pub bands: Vec<Band>,
+    /// Products in the request's order, without the count.
+    #[serde(default = "median_alone", skip_serializing_if = "is_median_alone")]
+    pub products: Vec<Product>,
     /// Working resolution of the composites, in metres.
     pub working_resolution: f64,
     /// The area.
@@ -70,6 +101,8 @@ struct MosaicKey<'a> {
     resampling: Resampling,
     dtype: Dtype,
     bands: &'a [Band],
+    #[serde(skip_serializing_if = "is_median_alone")]
+    products: &'a [Product],
     working_resolution: f64,
     aoi: Key,
     grid: &'a PixelGrid,
@@ -101,6 +134,7 @@ impl Outputs {
                 resampling: self.resampling,
                 dtype: self.dtype,
                 bands: &self.bands,
+                products: &self.products,
                 working_resolution: self.working_resolution,
                 aoi: area.clone(),
                 grid: &tile.grid,
@@ -114,7 +148,14 @@ impl Outputs {
     /// The same outputs with other tiles.
     #[must_use]
     pub fn with_tiles(&self, tiles: Vec<OutputTile>) -> Self {
-        Self { operation: self.operation.clone(), bands: self.bands.clone(), aoi: self.aoi.clone(), tiles, ..*self }
+        Self {
+            operation: self.operation.clone(),
+            bands: self.bands.clone(),
+            products: self.products.clone(),
+            aoi: self.aoi.clone(),
+            tiles,
+            ..*self
+        }
     }
 
     /// Key of the picture of these output tiles.
@@ -124,9 +165,30 @@ impl Outputs {
         Key::of("clearmosaic quicklook", &(ALGORITHM, tiles, bands))
     }
 
-    /// Red, green and blue of the picture: true colour where it can be had, else the first bands.
+    /// The rasters of every output tile that are of a band: of one product those of all bands, then of the next one.
+    pub fn rasters_of_bands(&self) -> impl Iterator<Item = OutputRaster> + '_ {
+        let of = |product| self.bands.iter().map(move |band| OutputRaster { product, band: Some(*band) });
+        Product::of_bands(&self.products).flat_map(of)
+    }
+
+    /// The rasters of every output tile, in order.
     #[must_use]
-    pub fn quicklook_bands(&self) -> Vec<Band> {
+    pub fn rasters(&self) -> Vec<OutputRaster> {
+        let count = OutputRaster { product: Product::Count, band: None };
+        self.rasters_of_bands().chain([count]).collect()
+    }
+
+    /// Red, green and blue of the picture: of the median, or of the first product where there is none.
+    #[must_use]
+    pub fn quicklook_rasters(&self) -> Vec<OutputRaster> {
+        let of_bands = || Product::of_bands(&self.products);
+        let product = of_bands().find(|product| *product == Product::Median).or_else(|| of_bands().next());
+        let raster = |band| Some(OutputRaster { product: product?, band: Some(band) });
+        self.quicklook_bands().into_iter().filter_map(raster).collect()
+    }
+
+    /// True colour where it can be had, else the first bands.
+    fn quicklook_bands(&self) -> Vec<Band> {
         let true_colour = [Band::B04, Band::B03, Band::B02];
         if true_colour.iter().all(|band| self.bands.contains(band)) {
             return true_colour.to_vec();

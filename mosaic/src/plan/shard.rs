@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{ALGORITHM, parts};
 use crate::band::Band;
+use crate::composite::Finish;
 use crate::grid::{PixelGrid, SubTile};
 use crate::href::of_profile;
 use crate::ids::{Key, SystemIndex, TileId};
 use crate::kernel::SLOTS;
+use crate::product::{Product, is_median_alone, median_alone};
 use crate::request::{Dtype, ScoreBand};
 use crate::scene::Datatake;
 
@@ -29,6 +31,9 @@ pub struct Recipe {
     /// Pixels that are not clear around every one without data.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub edge_erosion: u8,
+    /// What composites tell, ascending; the count is not among them, as every composite has it.
+    #[serde(default = "median_alone", skip_serializing_if = "is_median_alone")]
+    pub products: Vec<Product>,
 }
 
 /// Keys and plans of requests that do not ask for it are as they were before it could be asked for.
@@ -138,6 +143,8 @@ struct CompositeKey<'a> {
     dtype: Dtype,
     min_observations: u16,
     recipe_bands: &'a [Band],
+    #[serde(skip_serializing_if = "is_median_alone")]
+    products: &'a [Product],
 }
 
 /// The scenes of one slice of a tile, or of all its slices, by their digest.
@@ -179,8 +186,16 @@ impl Recipe {
                 dtype: self.dtype,
                 min_observations: self.min_observations,
                 recipe_bands: &self.bands,
+                products: &self.products,
             },
         )
+    }
+
+    /// How composites are finished.
+    #[must_use]
+    pub fn finish(&self) -> Finish {
+        let Self { dtype, min_observations, .. } = *self;
+        Finish { products: self.products.clone(), dtype, min_observations }
     }
 }
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::band::Band;
 use crate::href::{Base, unsigned};
 use crate::period::{Period, SliceLength, When};
+use crate::product::Product;
 
 /// A mosaic to make: of a [`Period`], or of one that goes with the day ([`Written`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +47,11 @@ pub struct Request<P = Period> {
     /// Bands in the mosaic's order, no duplicates.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]
     pub bands: Vec<Band>,
+    /// What to tell of each pixel's clear observations, in the mosaic's order; the count is always told. Absent: the
+    /// median and the count.
+    #[serde(default = "default_products", skip_serializing_if = "is_default")]
+    #[schemars(length(min = 1), extend("uniqueItems" = true))]
+    pub products: Vec<Product>,
     /// Which scenes of the catalogue to leave out.
     #[serde(default, skip_serializing_if = "Filter::is_empty")]
     pub filter: Filter,
@@ -165,6 +171,14 @@ impl OnUnreadable {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(pixels: &u8) -> bool {
     *pixels == 0
+}
+
+fn default_products() -> Vec<Product> {
+    Product::DEFAULT.to_vec()
+}
+
+fn is_default(products: &[Product]) -> bool {
+    *products == Product::DEFAULT
 }
 
 fn default_threshold() -> f64 {
@@ -301,7 +315,7 @@ impl<P> Request<P> {
     /// The same of another period.
     #[must_use]
     pub fn with_period<Q>(self, period: Q) -> Request<Q> {
-        let Self { version, name, aoi, period: _, months, slice, bands, filter, scenes, scores, .. } = self;
+        let Self { version, name, aoi, period: _, months, slice, bands, products, filter, scenes, scores, .. } = self;
         let Self { edge_erosion, on_unreadable, median, grid, output, profile, profiles, .. } = self;
         Request {
             version,
@@ -311,6 +325,7 @@ impl<P> Request<P> {
             months,
             slice,
             bands,
+            products,
             filter,
             scenes,
             scores,

@@ -7,6 +7,7 @@ use crate::aoi::Aoi;
 use crate::grid;
 use crate::href::is_web;
 use crate::link::ScoreTemplate;
+use crate::product::Product;
 
 /// One thing that is wrong: the field, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,7 @@ impl Request {
         self.check_aoi(&mut faults);
         self.check_time(&mut faults);
         self.check_bands(&mut faults);
+        self.check_products(&mut faults);
         self.check_filter(&mut faults);
         self.check_sources(&mut faults);
         faults.check(self.edge_erosion <= 16, "edge_erosion", || {
@@ -96,6 +98,15 @@ impl Request {
         faults.check(!self.bands.is_empty(), "bands", || "empty: name a band, B04 say".into());
         for (i, band) in self.bands.iter().enumerate() {
             faults.check(!self.bands[..i].contains(band), "bands", || format!("{band} stands there twice"));
+        }
+    }
+
+    fn check_products(&self, faults: &mut Faults) {
+        faults.check(Product::of_bands(&self.products).next().is_some(), "products", || {
+            "none of them is of a band's values: name the median, say".into()
+        });
+        for (i, product) in self.products.iter().enumerate() {
+            faults.check(!self.products[..i].contains(product), "products", || format!("{product} stands there twice"));
         }
     }
 

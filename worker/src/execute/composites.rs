@@ -119,7 +119,7 @@ fn with_room(header: &CompositeHeader) -> Composite {
         Dtype::Uint16 => Plane::U16(Vec::with_capacity(pixels)),
         Dtype::Float32 => Plane::F32(Vec::with_capacity(pixels)),
     };
-    Composite { counts: Vec::with_capacity(pixels), bands: header.bands.iter().map(|_| plane()).collect() }
+    Composite { counts: Vec::with_capacity(pixels), bands: (0..header.planes()).map(|_| plane()).collect() }
 }
 
 impl Composites for Inputs<'_> {

@@ -9,9 +9,10 @@ use std::ops::Range;
 
 use artifacts::ArtifactStore;
 use mosaic::accumulate::{Observation, Observations};
+use mosaic::composite::{Composite, Finish};
 use mosaic::ids::SystemIndex;
 use mosaic::kernel::{BadPack, Pile};
-use mosaic::partial::{Middles, Partial, rows_per_chunk};
+use mosaic::partial::{Partial, rows_per_chunk};
 use mosaic::plan::SceneInput;
 
 use super::aside::{Aside, not_a_pile};
@@ -196,13 +197,17 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
-    /// Hands out the middle values, from the top, as many rows at a time as a chunk has.
+    /// Hands out the composite, from the top, as many rows at a time as a chunk has.
     ///
     /// # Errors
     /// Where what was put aside cannot be read, or `each` fails.
-    pub fn middles(&self, mut each: impl FnMut(&Middles) -> Result<(), TaskError>) -> Result<(), TaskError> {
+    pub fn composite(
+        &self,
+        how: &Finish,
+        mut each: impl FnMut(&Composite) -> Result<(), TaskError>,
+    ) -> Result<(), TaskError> {
         for (index, rows) in self.rows() {
-            each(&self.with_piles(index, |piles| self.observations.merge(rows, piles))?)?;
+            each(&self.with_piles(index, |piles| self.observations.finish(rows, piles, how))?)?;
         }
         Ok(())
     }

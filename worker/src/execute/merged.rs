@@ -2,8 +2,9 @@
 
 use artifacts::container::Reader;
 use artifacts::{Kind, StoreError, at_once};
-use mosaic::composite::Composite;
+use mosaic::composite::{Composite, Finish};
 use mosaic::ids::Key;
+use mosaic::kernel::{BadPack, Pile};
 use mosaic::partial::{Middles, Partial};
 use mosaic::plan::{PartialPlan, SubTilePlan, TileShard};
 use proto::work::Done;
@@ -48,7 +49,7 @@ impl Executor {
         planned: &SubTilePlan,
         cancel: &Cancel,
     ) -> Result<Done, TaskError> {
-        let shape = shape(shard, planned);
+        let (shape, how) = (shape(shard, planned), shard.recipe.finish());
         let depth = shard.scenes.chunk_by(|a, b| a.datatake == b.datatake).count();
         let chunk = Needs::of(shape.width * shape.rows_per_chunk, shape.width, shape.bands.len(), depth);
         let whole = Needs::of(shape.width * shape.height, shape.width, shape.bands.len(), depth);
@@ -66,14 +67,18 @@ impl Executor {
         let span = tracing::info_span!("merge", partials = planned.partials.len(), bytes = Empty).entered();
         let bytes = watch.writing(|| {
             self.store.write(Kind::Composite, key, header, |composites| {
-                let put = |middles: &Middles| {
+                let mut put = |rows: &Composite| {
                     cancel.check()?;
-                    let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
-                    let rows = encode_composite(&rows);
+                    let rows = encode_composite(rows);
                     Ok(watch.writing(|| composites.frame(&rows)).map_err(|e| StoreError::io(&path, e))?)
                 };
+                if !how.needs_middles_alone() {
+                    self.bring(&merge.partials, false);
+                    return watch.working(|| self.reduce(&mut merge, &how, put));
+                }
                 let core = watch.working(|| self.find_core(&mut merge.partials));
                 self.bring(&merge.partials, core.is_some());
+                let put = |middles: &Middles| put(&Composite::finish(middles, &how));
                 watch.working(|| match core {
                     Some(core) => self.add_to(&core, &mut merge, put),
                     None => self.merge_to_core(&mut merge, put).map(|bytes| core_bytes = bytes),
@@ -94,6 +99,21 @@ impl Executor {
                 }
             });
         }
+    }
+
+    /// Merges all partials to what more than the middle values tell. No core would spare that.
+    fn reduce(
+        &self,
+        merge: &mut Merge<'_>,
+        how: &Finish,
+        mut put: impl FnMut(&Composite) -> Result<(), TaskError>,
+    ) -> Result<(), TaskError> {
+        let none = vec![Vec::new(); merge.shape.bands.len()];
+        for index in 0..merge.shape.chunks() {
+            let pixels = merge.shape.pixels(index);
+            put(&self.chunk(merge, index, |piles| Composite::reduce(pixels, &none, piles, how))?)?;
+        }
+        Ok(())
     }
 
     /// Merges all partials, and keeps their core for the slice that comes next: the core's bytes.
@@ -183,21 +203,29 @@ impl Executor {
 
     /// The middle of some rows of all partials, and their core.
     fn merged_chunk(&self, merge: &mut Merge<'_>, index: usize, core: &mut Vec<u8>) -> Result<Middles, TaskError> {
-        let Merge { shape, partials, buffers } = merge;
+        let (pixels, bands) = (merge.shape.pixels(index), merge.shape.bands.len());
+        self.chunk(merge, index, |piles| Middles::merge_to_core(pixels, bands, piles, core))
+    }
+
+    /// What `unpack` makes of some rows of all partials.
+    fn chunk<T>(
+        &self,
+        merge: &mut Merge<'_>,
+        index: usize,
+        mut unpack: impl FnMut(&mut [Pile<'_>]) -> Result<T, BadPack>,
+    ) -> Result<T, TaskError> {
+        let Merge { partials, buffers, .. } = merge;
         for (partial, buffer) in partials.iter().zip(&mut *buffers) {
             let read = partial.reader.frame_into(index, buffer);
             read.map_err(|error| self.lost(Kind::Partial, &partial.key, error))?;
         }
         let read = || partials.iter().zip(&*buffers);
-        let (pixels, bands) = (shape.pixels(index), shape.bands.len());
         let mut piles: Vec<_> = read().map(|(partial, bytes)| partial.header.pile(bytes)).collect();
-        Middles::merge_to_core(pixels, bands, &mut piles, core).map_err(|error| {
+        unpack(&mut piles).map_err(|error| {
             // One of them is not what it should be: that which does not unpack by itself either.
-            let is_bad = |(partial, bytes): &(&Opened, &Vec<u8>)| {
-                let mut piles = [partial.header.pile(bytes)];
-                Middles::merge_to_core(pixels, bands, &mut piles, &mut Vec::new()).is_err()
-            };
-            let key = read().find(is_bad).map_or(&partials[0].key, |(partial, _)| &partial.key);
+            let mut is_bad =
+                |(partial, bytes): &(&Opened, &Vec<u8>)| unpack(&mut [partial.header.pile(bytes)]).is_err();
+            let key = read().find(&mut is_bad).map_or(&partials[0].key, |(partial, _)| &partial.key);
             self.lost(Kind::Partial, key, not_a_pile("a partial", error))
         })
     }

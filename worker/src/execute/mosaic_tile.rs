@@ -9,7 +9,7 @@ use mosaic::assemble::{AssembleError, Assembler, Block, TileMeta};
 use mosaic::composite::Plane;
 use mosaic::grid::SUBTILE_PIXELS;
 use mosaic::ids::Key;
-use mosaic::plan::{OutputTile, Outputs, SCALE};
+use mosaic::plan::{OutputRaster, OutputTile, Outputs};
 use mosaic::projection::Projection;
 use mosaic::request::Dtype;
 use proto::work::Done;
@@ -92,11 +92,11 @@ struct Needs {
 
 impl Needs {
     fn of(outputs: &Outputs, tile: &OutputTile) -> Self {
-        let sample = match outputs.dtype {
+        let sample = |raster: &OutputRaster| match raster.dtype(outputs.dtype) {
             Dtype::Uint16 => size_of::<u16>(),
             Dtype::Float32 => size_of::<f32>(),
         };
-        let pixel = size_of::<u16>() + outputs.bands.len() * sample;
+        let pixel: usize = outputs.rasters().iter().map(sample).sum();
         let (composite, block) = (SUBTILE_PIXELS * SUBTILE_PIXELS * pixel, BLOCK * BLOCK * pixel);
         let levels = Level::all(tile.grid.width, tile.grid.height).len();
         Self { composite, pixel, thread: 2 * composite + 3 * block, shared: (levels + 2) * block }
@@ -134,17 +134,15 @@ fn projection(outputs: &Outputs, tile: &OutputTile) -> Result<Arc<dyn Projection
     }
 }
 
-/// A writer for each band in the request's order, then one for the count.
+/// A writer for each raster, in order.
 fn writers(dir: &Path, outputs: &Outputs, tile: &OutputTile) -> Result<Vec<CogWriter>, TaskError> {
-    let bands = outputs.bands.iter().map(|band| BandSpec {
-        name: band.name().to_owned(),
-        dtype: outputs.dtype,
-        scale: Some(SCALE),
-        overviews: Overviews::Average,
-    });
-    let count = BandSpec { name: "count".into(), dtype: Dtype::Uint16, scale: None, overviews: Overviews::Nearest };
-    let specs: Vec<BandSpec> = bands.chain([count]).collect();
-    let writers = specs.into_par_iter().map(|spec| CogWriter::new(dir, &tile.grid, spec));
+    let spec = |raster: OutputRaster| BandSpec {
+        name: raster.name(),
+        dtype: raster.dtype(outputs.dtype),
+        scaling: raster.product.scaling(),
+        overviews: if raster.band.is_some() { Overviews::Average } else { Overviews::Nearest },
+    };
+    let writers = outputs.rasters().into_par_iter().map(|raster| CogWriter::new(dir, &tile.grid, spec(raster)));
     Ok(writers.collect::<Result<_, _>>()?)
 }
 

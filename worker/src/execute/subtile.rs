@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use artifacts::{Kind, StoreError};
 use mosaic::composite::{Composite, CompositeHeader};
 use mosaic::ids::Key;
-use mosaic::partial::{Middles, Partial, rows_per_chunk};
+use mosaic::partial::{Partial, rows_per_chunk};
 use mosaic::plan::{SceneInput, SubTilePlan, TileShard};
 use proto::work::Done;
 use tracing::field::Empty;
@@ -58,11 +58,8 @@ impl Executor {
                 let path = self.store.called(Kind::Composite, key);
                 let mut frame =
                     |rows: &[u8]| watch.writing(|| writer.frame(rows)).map_err(|e| StoreError::io(&path, e));
-                let finish = |middles: &Middles| {
-                    let rows = Composite::finish(middles, shard.recipe.dtype, shard.recipe.min_observations);
-                    Ok(frame(&encode_composite(&rows))?)
-                };
-                watch.working(|| fold.middles(finish))
+                let put = |rows: &Composite| Ok(frame(&encode_composite(rows))?);
+                watch.working(|| fold.composite(&shard.recipe.finish(), put))
             })
         })
     }
@@ -144,6 +141,7 @@ pub(super) fn header(shard: &TileShard, made_of: &Partial) -> CompositeHeader {
         height: made_of.height,
         rows_per_chunk: made_of.rows_per_chunk,
         bands: made_of.bands.clone(),
+        products: shard.recipe.products.clone(),
         dtype: shard.recipe.dtype,
         scenes: made_of.scenes.clone(),
         doubts: made_of.doubts.clone(),

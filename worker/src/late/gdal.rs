@@ -95,6 +95,8 @@ late! {
     #[unsafe(no_mangle)]
     fn GDALSetRasterNoDataValue(arg1: GDALRasterBandH, arg2: f64) -> CPLErr::Type;
     #[unsafe(no_mangle)]
+    fn GDALSetRasterOffset(h_band: GDALRasterBandH, new_value: f64) -> CPLErr::Type;
+    #[unsafe(no_mangle)]
     fn GDALSetRasterScale(h_band: GDALRasterBandH, new_offset: f64) -> CPLErr::Type;
     #[unsafe(no_mangle)]
     fn GDALSetSpatialRef(arg1: GDALDatasetH, arg2: OGRSpatialReferenceH) -> CPLErr::Type;

@@ -28,8 +28,8 @@ pub struct BandSpec {
     pub name: String,
     /// Type of its samples.
     pub dtype: Dtype,
-    /// Reflectance = stored x scale, for bands; none for counts.
-    pub scale: Option<f64>,
+    /// Reflectance = stored x scale + offset, for bands; none for counts.
+    pub scaling: Option<(f64, f64)>,
     /// How overviews are made.
     pub overviews: Overviews,
 }
@@ -153,8 +153,8 @@ mod tests {
 
     /// A writer that has all blocks, each of one value: its level's, row's and column's.
     fn filled(dir: &Path) -> CogWriter {
-        let scale = Some(0.0001);
-        let spec = BandSpec { name: "B04".into(), dtype: Dtype::Uint16, scale, overviews: Overviews::Average };
+        let scaling = Some((0.0001, 0.0));
+        let spec = BandSpec { name: "B04".into(), dtype: Dtype::Uint16, scaling, overviews: Overviews::Average };
         let writer = CogWriter::new(dir, &GRID, spec).unwrap();
         let mut encoder = Encoder::default();
         for (index, level) in writer.levels.iter().enumerate() {

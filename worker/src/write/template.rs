@@ -35,8 +35,11 @@ fn single_pixel(memory: &Path, grid: &PixelGrid, spec: &BandSpec) -> gdal::error
     let mut band = pixel.rasterband(1)?;
     band.set_no_data_value(Some(0.0))?;
     band.set_description(&spec.name)?;
-    if let Some(scale) = spec.scale {
+    if let Some((scale, offset)) = spec.scaling {
         band.set_scale(scale)?;
+        if offset != 0.0 {
+            band.set_offset(offset)?;
+        }
     }
     // The same predictor for both types: what readers of the first mosaics saw.
     let options =

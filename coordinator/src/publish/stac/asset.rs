@@ -2,6 +2,8 @@
 
 use artifacts::contents::FileEntry;
 use mosaic::band::Band;
+use mosaic::plan::OutputRaster;
+use mosaic::product::Product;
 use mosaic::request::Dtype;
 use serde_json::{Map, Value, json};
 
@@ -9,32 +11,40 @@ use crate::publish::{MadeTile, Publication, QUICKLOOK, REPORT, SCALE};
 
 const COG: &str = "image/tiff; application=geotiff; profile=cloud-optimized";
 
-/// An item's assets: the bands in the request's order, and the count.
+/// An item's assets: its rasters in order.
 pub(super) fn rasters(publication: &Publication<'_>, tile: &str, made: &MadeTile, metres: f64) -> Map<String, Value> {
     let outputs = publication.outputs;
-    let bands = outputs.bands.iter().map(|band| (band.name(), self::band(*band, outputs.dtype, metres)));
-    let all = bands.chain([("count", count(metres))]);
+    let rasters = outputs.rasters().into_iter();
+    let asset = |raster: OutputRaster| match raster.band {
+        Some(band) => self::band(band, raster.product, outputs.dtype, metres),
+        None => count(metres),
+    };
+    let all = rasters.map(|raster| (raster.name(), asset(raster)));
     all.filter_map(|(name, mut asset)| {
         let file = made.contents.files.iter().find(|file| file.name == format!("{name}.tif"))?;
         asset["href"] = json!(format!("../tiles/{tile}/{}", file.name));
         asset["type"] = json!(COG);
         describe(&mut asset, file);
-        Some((name.to_owned(), asset))
+        Some((name, asset))
     })
     .collect()
 }
 
-fn band(band: Band, dtype: Dtype, metres: f64) -> Value {
+fn band(band: Band, product: Product, dtype: Dtype, metres: f64) -> Value {
+    let (scale, offset) = product.scaling().unwrap_or((SCALE, 0.0));
+    // A whole 0 stays one.
+    let offset = if offset == 0.0 { json!(0) } else { json!(offset) };
+    let role = if product == Product::Mad { "deviation" } else { "reflectance" };
     json!({
-        "title": format!("{band}, median"),
-        "roles": ["data", "reflectance"],
+        "title": format!("{band}, {}", product.title()),
+        "roles": ["data", role],
         "raster:bands": [{
             "nodata": 0,
             "sampling": "area",
             "data_type": dtype.name(),
             "spatial_resolution": metres,
-            "scale": SCALE,
-            "offset": 0,
+            "scale": scale,
+            "offset": offset,
         }],
         "eo:bands": [eo_band(band)],
     })

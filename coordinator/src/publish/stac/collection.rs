@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use artifacts::contents::FileEntry;
+use mosaic::product::Product;
 use serde_json::{Map, Value, json};
 
 use super::provenance::{Sources, unreadable};
@@ -57,8 +58,10 @@ fn description(publication: &Publication<'_>, sources: &Sources<'_>) -> String {
 fn lineage(publication: &Publication<'_>) -> String {
     let request = publication.request;
     let (band, threshold) = (request.scores.band.name(), request.scores.threshold);
+    let products: Vec<&str> = publication.outputs.products.iter().map(|product| product.title()).collect();
+    let products = products.join(", ");
     format!(
-        "Exact median of the Sentinel-2 observations whose {band} score is at least {threshold}, one observation per \
+        "Exact {products} of the Sentinel-2 observations whose {band} score is at least {threshold}, one observation per \
          datatake and pixel, surface reflectance x 10000 with the baseline's offset removed."
     )
 }
@@ -81,6 +84,9 @@ pub(super) fn recipe(publication: &Publication<'_>) -> Map<String, Value> {
     fields.insert("clearmosaic:threshold".into(), json!(request.scores.threshold));
     fields.insert("clearmosaic:min_observations".into(), json!(request.median.min_observations));
     fields.insert("clearmosaic:resampling".into(), json!(request.grid.resampling));
+    if request.products[..] != Product::DEFAULT {
+        fields.insert("clearmosaic:products".into(), json!(request.products));
+    }
     if let Some(months) = &request.months {
         fields.insert("clearmosaic:months".into(), json!(months));
     }

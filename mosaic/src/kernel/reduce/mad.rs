@@ -7,10 +7,10 @@
 use super::{Exact, LANES, Row};
 
 #[inline(always)]
-pub(super) fn exact(rows: &[Row], counts: &[u16; LANES]) -> Exact {
+pub(super) fn exact(rows: &[Row], counts: &Row) -> Exact {
     let mut exact = Exact::new();
     for lane in 0..LANES {
-        let count = usize::from(counts[lane]);
+        let count = usize::from(counts.0[lane]);
         if count > 0 {
             // One more than the deviation, in quarters.
             exact.over[lane] = 4 + in_quarters(count, |rank| u32::from(rows[rank].0[lane]));

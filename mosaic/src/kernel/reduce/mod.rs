@@ -84,7 +84,7 @@ impl Exact {
 impl Reducer {
     /// The values of 64 pixels, whose ranks are in `rows`; of those without a value something.
     #[inline(always)]
-    fn exact(self, rows: &[Row], counts: &[u16; LANES]) -> Exact {
+    fn exact(self, rows: &[Row], counts: &Row) -> Exact {
         match self {
             Self::Percentile(hundredths) => percentile::exact(hundredths, rows, counts),
             Self::Mean => mean::exact(rows, counts),
@@ -113,11 +113,11 @@ impl Sink for Reducing<'_> {
     fn quarter(&mut self, band: usize, start: usize, quarter: usize, stack: &mut Stack, ahead: &mut Ahead<'_>) {
         let depth = stack.rows().len();
         stack.apply(self.programs.of(depth), ahead);
-        let counts = self.counts.quarter(quarter);
+        let counts = Row(*self.counts.quarter(quarter));
         let enough = self.into.min_observations.max(1);
         for (at, reducer) in self.into.reducers.iter().enumerate() {
-            let exact = reducer.exact(stack.rows(), counts);
-            round(&exact, counts, enough, &mut self.into.planes[at * self.bands + band], start + LANES * quarter);
+            let exact = reducer.exact(stack.rows(), &counts);
+            round(&exact, &counts, enough, &mut self.into.planes[at * self.bands + band], start + LANES * quarter);
         }
     }
 
@@ -127,8 +127,8 @@ impl Sink for Reducing<'_> {
 
 /// Writes 64 pixels, as many as there is room for, where they have enough values.
 #[inline(always)]
-fn round(exact: &Exact, counts: &[u16; LANES], enough: u16, plane: &mut Plane, at: usize) {
-    let each = exact.over.iter().zip(&exact.under).zip(counts);
+fn round(exact: &Exact, counts: &Row, enough: u16, plane: &mut Plane, at: usize) {
+    let each = exact.over.iter().zip(&exact.under).zip(&counts.0);
     match plane {
         Plane::U16(to) => {
             for (to, ((over, under), _)) in to[at..].iter_mut().zip(each).filter(|(_, (_, count))| **count >= enough) {

@@ -4,10 +4,10 @@
 use super::{Exact, LANES, Row};
 
 #[inline(always)]
-pub(super) fn exact(hundredths: u8, rows: &[Row], counts: &[u16; LANES]) -> Exact {
+pub(super) fn exact(hundredths: u8, rows: &[Row], counts: &Row) -> Exact {
     let mut exact = Exact::new();
     for lane in 0..LANES {
-        let Some(last) = counts[lane].checked_sub(1) else { continue };
+        let Some(last) = counts.0[lane].checked_sub(1) else { continue };
         let at = u32::from(last) * u32::from(hundredths);
         let (rank, part) = ((at / 100) as usize, at % 100);
         let value = |rank: usize| u32::from(rows[rank].0[lane]);

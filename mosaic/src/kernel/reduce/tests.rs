@@ -41,7 +41,14 @@ fn by_definition(reducer: Reducer, values: &[u16]) -> (i64, i64) {
 }
 
 /// Reduces the stack, its first layers put into a pile before.
-fn reduced(level: Level, stack: &Pixels, pixels: usize, piled: usize, dtype: Dtype, min: u16) -> (Vec<u16>, Vec<Plane>) {
+fn reduced(
+    level: Level,
+    stack: &Pixels,
+    pixels: usize,
+    piled: usize,
+    dtype: Dtype,
+    min: u16,
+) -> (Vec<u16>, Vec<Plane>) {
     let mut counts = vec![7; pixels];
     let mut planes = vec![Plane::nodata(dtype, pixels); ALL.len()];
     with_layers(stack, 5, |layers| {

@@ -9,7 +9,7 @@ mod reduce;
 use artifacts::Kind;
 use mosaic::grid::{Bounds, PixelGrid};
 use mosaic::ids::Key;
-use mosaic::plan::{OutputTile, Outputs, QUICKLOOK};
+use mosaic::plan::{OutputRaster, OutputTile, Outputs, QUICKLOOK};
 use proto::work::Done;
 use rayon::prelude::*;
 use reduce::{Reduced, Reduction};
@@ -39,7 +39,7 @@ impl Executor {
         let mut rgba = vec![0; 4 * canvas.width * canvas.height];
         // One tile's bands are there at a time, with their overviews.
         let largest = made.iter().map(|(tile, _)| tile.grid.width * tile.grid.height).max().unwrap_or_default();
-        let _room = self.room(outputs.quicklook_bands().len() * size_of::<f32>() * largest / 3 * 4 + rgba.len())?;
+        let _room = self.room(outputs.quicklook_rasters().len() * size_of::<f32>() * largest / 3 * 4 + rgba.len())?;
         for (tile, key) in made {
             let reduced = self.reduced(key, outputs, tile, canvas.resolution)?;
             self.pool.install(|| paint(&canvas, &reduced, &mut rgba))?;
@@ -55,13 +55,17 @@ impl Executor {
     /// An output tile at about the picture's resolution. Where one of its overviews suffices, only they are brought from
     /// a store that is elsewhere.
     fn reduced(&self, key: &Key, outputs: &Outputs, tile: &OutputTile, resolution: f64) -> Result<Reduced, TaskError> {
-        let bands = outputs.quicklook_bands();
-        let names: Vec<String> = bands.iter().map(|band| format!("{band}.tif")).collect();
+        let names: Vec<String> = outputs.quicklook_rasters().iter().map(file).collect();
         let reduction = Reduction::of(&tile.grid, resolution);
         let enough = |start: &[u8]| if reduction.is_by_overview() { before_raster(start) } else { None };
         let files = self.store.files_at_hand(Kind::Mosaic, key, &names, enough)?;
         Ok(self.pool.install(|| reduction.read(files.path(), &names))?)
     }
+}
+
+/// A raster's file in its artifact.
+fn file(raster: &OutputRaster) -> String {
+    format!("{}.tif", raster.name())
 }
 
 /// The grid of the picture: in the CRS that most tiles have, over all of them.
