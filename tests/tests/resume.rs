@@ -225,7 +225,7 @@ fn another_product_reads_no_scene() {
 fn mosaics_of_months_quarters_years_and_rolling_years_share_their_slices() {
     let world = World::new("year");
     let period = |start: &str, end: &str| json!({"slice": "P1M", "period": {"start": start, "end": end}, "products": ["median", "p25"]});
-    // Ten months and a part of an eleventh, to begin with.
+    // Eight months, to begin with.
     let first = world.run("out", &period("2023-01-01", "2023-09-01"), &[]).complete();
     assert!(first["bytes_read"].as_u64() > Some(0));
     let store = world.path("out/.store");
