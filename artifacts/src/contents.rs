@@ -44,6 +44,13 @@ pub struct Contents<M> {
 }
 
 impl FileEntry {
+    /// Digests bytes.
+    #[must_use]
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> Self {
+        let blake3 = blake3::hash(bytes).to_hex().to_string();
+        Self { name: name.to_owned(), size: bytes.len() as u64, blake3 }
+    }
+
     /// Digests a file.
     ///
     /// # Errors
@@ -95,8 +102,14 @@ impl<M: Serialize + DeserializeOwned> Contents<M> {
     /// What the system says.
     pub fn of(dir: &Path, key: &str, names: &[String], meta: M) -> Result<Self, StoreError> {
         let files = names.iter().map(|name| FileEntry::of(dir, name)).collect::<Result<_, _>>()?;
+        Ok(Self::listing(key, files, meta))
+    }
+
+    /// The list of files that are digested already.
+    #[must_use]
+    pub fn listing(key: &str, files: Vec<FileEntry>, meta: M) -> Self {
         let producer = concat!("clearmosaic ", env!("CARGO_PKG_VERSION")).to_owned();
-        Ok(Self { checksum: String::new(), key: key.to_owned(), producer, files, tags: BTreeMap::new(), meta })
+        Self { checksum: String::new(), key: key.to_owned(), producer, files, tags: BTreeMap::new(), meta }
     }
 
     /// The list as it is written; `path` is what it is called in an error.

@@ -94,6 +94,29 @@ impl Folder {
         }
     }
 
+    /// Whether a file is there.
+    ///
+    /// # Errors
+    /// Where that is not told.
+    pub fn has(&self, name: &str) -> Result<bool, StoreError> {
+        match self {
+            Self::Directory(dir) => Ok(dir.join(name).is_file()),
+            Self::Objects(bucket) => bucket.has(name),
+        }
+    }
+
+    /// Reads a file to its end, and compares it with what was listed.
+    ///
+    /// # Errors
+    /// `Missing`; `Corrupt` where it is not what was listed; what the system or the store says.
+    pub fn check(&self, listed: &FileEntry) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(dir) if FileEntry::of(dir, &listed.name)? == *listed => Ok(()),
+            Self::Directory(dir) => Err(StoreError::corrupt(&dir.join(&listed.name), FAILS)),
+            Self::Objects(bucket) => bucket.verify(&listed.name, listed, None),
+        }
+    }
+
     /// Writes a file, with the directories around it.
     ///
     /// # Errors
@@ -145,7 +168,8 @@ impl Folder {
         self.all(pieces, |piece| self.place(piece))
     }
 
-    fn all<T: Sync, R: Send>(&self, things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Does the same with many of its files: several at a time where that is of use.
+    pub fn all<T: Sync, R: Send>(&self, things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
         match self {
             Self::Directory(_) => things.iter().map(each).collect(),
             Self::Objects(_) => at_once(things, each),

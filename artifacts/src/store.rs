@@ -104,11 +104,7 @@ impl ArtifactStore {
     pub fn has(&self, kind: Kind, key: &Key) -> Result<bool, StoreError> {
         match &self.0 {
             Place::Directory(directory) => Ok(directory.path(kind, key).exists()),
-            Place::Objects(objects) => match objects.bucket.head(&Objects::sign(kind, key)) {
-                Ok(_) => Ok(true),
-                Err(StoreError::Missing(_)) => Ok(false),
-                Err(error) => Err(error),
-            },
+            Place::Objects(objects) => objects.bucket.has(&Objects::sign(kind, key)),
         }
     }
 
@@ -191,13 +187,21 @@ impl ArtifactStore {
     /// # Errors
     /// `Missing`; `Corrupt` where it is not as it was kept, or was kept as something else.
     pub fn document<T: DeserializeOwned>(&self, what: &str, key: &Key) -> Result<T, StoreError> {
+        let bytes = self.document_bytes(what, key)?;
+        serde_json::from_slice(&bytes).map_err(|e| StoreError::corrupt(&self.called(Kind::Plan, key), e.to_string()))
+    }
+
+    /// The bytes of a part of a plan.
+    ///
+    /// # Errors
+    /// `Missing`; `Corrupt` where it is not as it was kept, or was kept as something else.
+    pub fn document_bytes(&self, what: &str, key: &Key) -> Result<Vec<u8>, StoreError> {
         let bytes = self.read_bytes(Kind::Plan, key)?;
-        let corrupt = |why: String| StoreError::corrupt(&self.called(Kind::Plan, key), why);
         // Its bytes are what the key was made of: it need not be written out again to be checked.
         if Key::of_bytes(what, &bytes) != *key {
-            return Err(corrupt("it is not what its key says".to_owned()));
+            return Err(StoreError::corrupt(&self.called(Kind::Plan, key), "it is not what its key says"));
         }
-        serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))
+        Ok(bytes)
     }
 
     /// Reads bytes as they are.

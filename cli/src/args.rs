@@ -74,6 +74,16 @@ pub enum Command {
     /// Keeps requests that a coordinator makes again whenever they are due.
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Lists the versions of a mosaic: every publication is one, and none ever changes.
+    Versions(VersionsArgs),
+    /// Makes a mosaic's name mean an older version again, at one moment.
+    ///
+    /// Who reads another version is not disturbed, and nothing is removed. What is published later is meant again.
+    Rollback(RollbackArgs),
+    /// Reads what is published to its end: whether every file is as it was, and the STAC tells of them.
+    ///
+    /// A line for each fault, which names the file; then it ends with 3.
+    Verify(VerifyArgs),
     /// Makes a token for a coordinator's --tokens, and prints it: keep it in a file that only its owner reads.
     Token(TokenArgs),
     /// Prints completions for a shell.
@@ -336,6 +346,65 @@ pub struct At {
     /// File with the token to show to a coordinator that wants one [default: the token in CLEARMOSAIC_TOKEN].
     #[arg(long, value_name = "FILE", env = "CLEARMOSAIC_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+}
+
+/// A mosaic that is published, and where.
+#[derive(Debug, clap::Args)]
+pub struct Published {
+    /// Its name; or the file of its request, which says where it is published.
+    #[arg(value_name = "NAME|REQUEST")]
+    pub mosaic: String,
+    /// Directory or object store that it is published in [default: a coordinator is asked].
+    #[arg(long, value_name = "DIR|URL")]
+    pub output: Option<String>,
+    /// Credential profile that opens --output.
+    #[arg(long, value_name = "NAME", requires = "output")]
+    pub profile: Option<String>,
+    /// How to get at object stores.
+    #[command(flatten)]
+    pub access: AccessArgs,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: At,
+}
+
+/// Whose versions.
+#[derive(Debug, clap::Args)]
+pub struct VersionsArgs {
+    /// The mosaic.
+    #[command(flatten)]
+    pub published: Published,
+    /// Prints JSON for programs instead of a table for people: a line for each version.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to go back to.
+#[derive(Debug, clap::Args)]
+pub struct RollbackArgs {
+    /// The mosaic.
+    #[command(flatten)]
+    pub published: Published,
+    /// The version's number, as `versions` lists it.
+    #[arg(value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub version: u64,
+}
+
+/// What to verify.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The mosaic.
+    #[command(flatten)]
+    pub published: Published,
+    /// Another version than the one that the name means.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+    /// Every version that is there.
+    #[arg(long, conflicts_with = "version")]
+    pub all: bool,
+    /// Prints JSON for programs: a line for each version.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What a token is for.

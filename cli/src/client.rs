@@ -6,8 +6,12 @@ use anyhow::anyhow;
 use proto::coordinators::{Coordinators, Link, is_away};
 use proto::job::{JobProgress, JobState};
 use proto::refusal::refusal;
+use proto::version::MosaicVersion;
 use proto::wire::job_service_client::JobServiceClient;
-use proto::wire::{CancelJobRequest, GetReportRequest, ListJobsRequest, RetryJobRequest, WatchJobRequest};
+use proto::wire::{
+    CancelJobRequest, GetReportRequest, ListJobsRequest, ListVersionsRequest, ListVersionsResponse, RetryJobRequest,
+    RollBackRequest, WatchJobRequest,
+};
 use tonic::{Code, Status};
 
 use crate::attach::Submission;
@@ -147,6 +151,27 @@ impl Client {
         Ok(())
     }
 
+    /// The versions of a mosaic, and where they are.
+    pub async fn versions(&self, mosaic: &str) -> anyhow::Result<Versions> {
+        let request = || ListVersionsRequest { mosaic: mosaic.to_owned() };
+        let answer = self.ask(|mut jobs: Jobs| {
+            let request = request();
+            async move { jobs.list_versions(request).await }
+        });
+        let ListVersionsResponse { versions, output, profile } = answer.await?.into_inner();
+        Ok(Versions { versions: versions.into_iter().map(Into::into).collect(), output, profile })
+    }
+
+    /// Makes a mosaic's name mean an older version: where it is.
+    pub async fn roll_back(&self, mosaic: &str, version: u64) -> anyhow::Result<String> {
+        let request = || RollBackRequest { mosaic: mosaic.to_owned(), version };
+        let answer = self.ask(|mut jobs: Jobs| {
+            let request = request();
+            async move { jobs.roll_back(request).await }
+        });
+        Ok(answer.await?.into_inner().published)
+    }
+
     /// Does again what failed of a job.
     pub async fn retry(&self, job_id: &str) -> anyhow::Result<()> {
         let request = || RetryJobRequest { job_id: job_id.to_owned() };
@@ -209,6 +234,16 @@ impl Client {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// The versions of a mosaic.
+pub struct Versions {
+    /// All, ascending.
+    pub versions: Vec<MosaicVersion>,
+    /// Where they are published, as the request says.
+    pub output: String,
+    /// The credential profile that opens it; empty where the environment does.
+    pub profile: String,
 }
 
 /// How a job has ended.

@@ -6,6 +6,7 @@
 //!                                                      ─► submit               to a coordinator
 //!      ─► coordinator | worker                         serve, until told to stop
 //!      ─► status | watch | cancel | retry | health     ask a coordinator
+//!      ─► versions | rollback | verify                 look where it is published, or ask a coordinator
 //!      ─► access                                       certificates and tokens of all of these
 //! ```
 //!
@@ -29,6 +30,7 @@ mod scores;
 mod serve;
 mod tables;
 mod telemetry;
+mod versions;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -80,6 +82,9 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Cancel(args) => jobs::cancel(&args),
         Command::Retry(args) => jobs::retry(&args),
         Command::Schedule(command) => schedules::schedule(command),
+        Command::Versions(args) => versions::versions(&args),
+        Command::Rollback(args) => versions::roll_back(&args),
+        Command::Verify(args) => versions::verify(&args),
         Command::Token(args) => access::token(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

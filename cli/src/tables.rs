@@ -5,10 +5,12 @@ use std::fmt::Write;
 use anyhow::Context;
 use bytesize::ByteSize;
 use coordinator::prepare::{LinkLine, PlanSummary};
+use coordinator::publish::verify::Verified;
 use mosaic::link::Linkage;
 use mosaic::request::Request;
 use proto::job::{JobProgress, JobState};
 use proto::schedule::Told as Schedule;
+use proto::version::MosaicVersion;
 use serde_json::Value;
 
 /// Columns padded to their widest cell; the first column to the left, the others to the right.
@@ -171,6 +173,32 @@ pub fn schedule_firings(all: &[Schedule]) -> String {
         }
     }
     text
+}
+
+/// What `versions` tells: a line for each.
+pub fn versions(versions: &[MosaicVersion]) -> String {
+    let mut rows = vec![cells(&[&"version", &"state", &"published", &"scenes", &"after", &""])];
+    for version in versions {
+        let published = if version.published.is_empty() { "-" } else { &version.published };
+        let after = if version.predecessor > 0 { version.predecessor.to_string() } else { "-".to_owned() };
+        let latest = if version.latest { "latest" } else { "" };
+        rows.push(cells(&[&version.version, &state(version), &published, &version.scenes, &after, &latest]));
+    }
+    table(&rows)
+}
+
+/// What `verify` tells of a version: a line for each fault, or that there is none.
+pub fn verified(name: &str, verified: &Verified) -> String {
+    let Verified { version, files, bytes, faults } = verified;
+    if !faults.is_empty() {
+        return faults.iter().map(|fault| format!("{fault}\n")).collect();
+    }
+    format!("{name}, version {version}: {files} files, {}: all as they were published\n", ByteSize(*bytes))
+}
+
+/// What a version's state is called.
+pub fn state(version: &MosaicVersion) -> &'static str {
+    if version.complete { "complete" } else { "incomplete" }
 }
 
 /// What `run` tells when it has published: numbers first, the place last.

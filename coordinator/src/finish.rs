@@ -12,6 +12,7 @@ use proto::work::Done;
 
 use crate::job::Job;
 use crate::publish::report::{Failure, Network, Observations, Report, State as ReportState, TaskCounts};
+use crate::publish::snapshot::Origin;
 use crate::publish::{
     MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version, unless_lost,
 };
@@ -87,12 +88,14 @@ pub fn publish(
     run: &Run,
     store: &ArtifactStore,
     output: &Folder,
+    base: Option<u64>,
     number: u64,
 ) -> Result<(String, Report), PublishError> {
     let plan_lost = |error: StoreError| if error.is_lost() { PublishError::PlanLost(error) } else { error.into() };
-    let (outputs, snapshot) = (outputs(&job.planned), job.snapshot(store).map_err(plan_lost)?);
+    let (plan, outputs) = (job.planned.plan(), outputs(&job.planned));
+    let snapshot = job.snapshot(store).map_err(plan_lost)?;
     let tiles = made_tiles(store, &run.tiles)?;
-    let report = report(snapshot.report, &snapshot.scenes, run, &tiles);
+    let report = report(snapshot.report.clone(), &snapshot.scenes, run, &tiles);
     let quicklook = run.quicklook.as_ref().map(|key| (TaskKind::Quicklook, picture(store, key)));
     let quicklook = unless_lost(quicklook)?.pop();
     let publication = Publication {
@@ -100,9 +103,11 @@ pub fn publish(
         outputs: &outputs,
         tiles,
         quicklook,
-        scenes: snapshot.scenes,
+        scenes: &snapshot.scenes,
         projection: job.projection.as_deref(),
         report: &report,
+        origin: Origin { request: &job.request, plan, scenes: &snapshot, store },
+        predecessor: base,
         now: Timestamp::now(),
         software: env!("CARGO_PKG_VERSION"),
     };

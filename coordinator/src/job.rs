@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::SubmitError;
 use crate::prepare::{self, Ground, Linked, Prepared, projection};
-use crate::publish::SceneProvenance;
-use crate::publish::report::{Report as Told, ScoreFacts, Unreadable};
+use crate::publish::report::{ScoreFacts, Unreadable};
+use crate::publish::snapshot::Scenes;
 use crate::table::{Report, Saved};
 
 /// A planned job; its plan and all that belongs to it are stored.
@@ -59,15 +59,6 @@ struct Stored<'a> {
 struct Found {
     plan: Plan,
     documents: Documents,
-}
-
-/// What became of every scene of the catalogue: what a publication tells of it.
-#[derive(Serialize, Deserialize)]
-pub struct Snapshot {
-    /// How many scenes there were, and those that do not count.
-    pub report: Told,
-    /// Those that count.
-    pub scenes: Vec<SceneProvenance>,
 }
 
 /// Where the shards of a plan in the making go.
@@ -112,10 +103,7 @@ impl Job {
     pub fn plan(linked: Linked, store: &ArtifactStore) -> Result<(Self, Saved), SubmitError> {
         let shelf = Shelf::new(store);
         let Prepared { request, linkage, plan, projection, .. } = linked.plan(|i, _, shard| shelf.keep(i, shard))?;
-        let snapshot = Snapshot {
-            report: Told::of_linkage(&request.name, &linkage),
-            scenes: linkage.scenes.iter().map(SceneProvenance::from).collect(),
-        };
+        let snapshot = Scenes::of(&request.name, &linkage);
         Self::keep(request, plan, projection, &snapshot, shelf)
     }
 
@@ -168,7 +156,7 @@ impl Job {
         request: Request,
         plan: Plan,
         projection: Option<Arc<dyn Projection>>,
-        snapshot: &Snapshot,
+        snapshot: &Scenes,
         Shelf { store, made }: Shelf<'_>,
     ) -> Result<(Self, Saved), SubmitError> {
         let snapshot = store.keep_document(SNAPSHOT, snapshot)?;
@@ -200,7 +188,7 @@ impl Job {
     ///
     /// # Errors
     /// Where that is not in the store any more.
-    pub fn snapshot(&self, store: &ArtifactStore) -> Result<Snapshot, StoreError> {
+    pub fn snapshot(&self, store: &ArtifactStore) -> Result<Scenes, StoreError> {
         store.document(SNAPSHOT, &self.documents.snapshot)
     }
 

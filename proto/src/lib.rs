@@ -31,6 +31,7 @@ pub mod reread;
 pub mod schedule;
 pub mod tls;
 pub mod trace;
+pub mod version;
 pub mod work;
 
 /// Generated messages, clients and servers.

@@ -31,6 +31,7 @@ EXTENSIONS = [
     "pystac-ext-projection==2.0.1",
     "pystac-ext-raster==1.1.1",
     "pystac-ext-scientific==1.0.1",
+    "pystac-ext-version==1.2.1",
 ]
 SKIPPED = 77
 URI = re.compile(r"^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+$")
@@ -124,7 +125,7 @@ def validate(schemas, path, document):
             raise LookupError(uri)
         return Resource.from_contents(found, default_specification=DRAFT7)
 
-    kind = "item" if document["type"] == "Feature" else "collection"
+    kind = {"Feature": "item", "Collection": "collection", "Catalog": "catalog"}[document["type"]]
     core = f"https://schemas.stacspec.org/v{document['stac_version']}/{kind}-spec/json-schema/{kind}.json"
     faults, missing = [], []
     for uri in [core, *document.get("stac_extensions", [])]:
@@ -183,6 +184,9 @@ def main():
         return SKIPPED
     faults, missing = [], set()
     paths = [given.publication / "collection.json", *sorted((given.publication / "items").glob("*.json"))]
+    # The catalogue of versions, where the publication is one of several.
+    catalogue = given.publication / ".." / "versions.json"
+    paths += [catalogue] if catalogue.is_file() else []
     for path in paths:
         document = json.loads(path.read_text())
         wrong, unknown = validate(schemas, path, document)

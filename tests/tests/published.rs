@@ -30,7 +30,7 @@ fn judged(world: &World, fields: &Value, bands: &str, dtype: &str) -> PathBuf {
 fn native_tiles_of_one_zone() {
     let world = World::new("year");
     let mosaic = judged(&world, &json!({}), "B04,B08", "uint16");
-    let expected = ["tiles", "items", "mosaic.vrt", "quicklook.png", "collection.json", "report.json"];
+    let expected = ["tiles", "items", "mosaic.vrt", "quicklook.png", "collection.json", "report.json", "snapshot"];
     assert_eq!(names(&mosaic), set(&expected));
     assert_eq!(names(&mosaic.join("tiles")), set(&["33TWL", "33TWM"]));
     assert_eq!(names(&mosaic.join("items")), set(&["33TWL.json", "33TWM.json"]));

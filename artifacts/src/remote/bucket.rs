@@ -168,6 +168,18 @@ impl Bucket {
         meta.map(|meta| (meta.size, meta.e_tag)).map_err(|error| self.said(name, &error))
     }
 
+    /// Whether there is an object.
+    ///
+    /// # Errors
+    /// Where the store does not tell.
+    pub fn has(&self, name: &str) -> Result<bool, StoreError> {
+        match self.head(name) {
+            Ok(_) => Ok(true),
+            Err(StoreError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Which of some objects there are, asked for many at a time. Of one that cannot be asked for, nothing is known.
     #[must_use]
     pub fn which(&self, names: &[String]) -> Vec<bool> {

@@ -5,6 +5,7 @@ use artifacts::StoreError;
 use crate::attachments::AttachmentError;
 use crate::prepare::PrepareError;
 use crate::publish::PublishError;
+use crate::publish::version::VersionError;
 use crate::state::StateError;
 
 /// Why a request was not taken.
@@ -73,7 +74,7 @@ pub enum RetryError {
     Submit(#[from] SubmitError),
 }
 
-/// Why a report was not read.
+/// Why what is published was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// There is no such job.
@@ -88,6 +89,9 @@ pub enum ReadError {
     /// Where it was published is away.
     #[error(transparent)]
     Output(#[from] PublishError),
+    /// There is no such version of it.
+    #[error(transparent)]
+    Version(#[from] VersionError),
 }
 
 /// A job that is not known.

@@ -27,6 +27,7 @@ mod schedules;
 mod submit;
 mod unplanned;
 mod unreadable;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -70,9 +70,11 @@ impl Driver {
         let (name, store) = (request.name.clone(), self.components.store.clone());
         let look = move || {
             let output = version::open(&request, &access)?;
-            version::greatest(&output, &request.name).map(|greatest| (output, greatest))
+            let (greatest, base) =
+                (version::greatest(&output, &request.name)?, version::meant(&output, &request.name)?);
+            Ok((output, greatest, (base > 0).then_some(base)))
         };
-        let (output, greatest) = match blocking(look).await {
+        let (output, greatest, base) = match blocking(look).await {
             Ok(looked) => looked,
             Err(error) => return Some(Err(error)),
         };
@@ -81,7 +83,7 @@ impl Driver {
             None => *number.insert(self.number(&name, greatest + 1).await?),
         };
         let (job, run) = (Arc::clone(job), Arc::clone(run));
-        let published = blocking(move || finish::publish(&job, &run, &store, &output, number)).await;
+        let published = blocking(move || finish::publish(&job, &run, &store, &output, base, number)).await;
         Some(published.map(|(at, report)| JobState::Published { complete: report.failed.is_empty(), at }))
     }
 

@@ -6,7 +6,8 @@
 //!     mosaic.vrt, mosaic-<epsg>.vrt            vrt
 //!     collection.json, items/<tile id>.json    stac       where on the globe: footprint
 //!     quicklook.png
-//!     report.json                              report
+//!     snapshot/                                snapshot   what it came from
+//!     report.json                              report     written last: a version that has it is whole
 //! ```
 //!
 //! What is published is what was made: each file is digested where it comes to lie, or as it passes, and compared with what
@@ -18,7 +19,9 @@
 mod error;
 pub mod footprint;
 pub mod report;
+pub mod snapshot;
 pub mod stac;
+pub mod verify;
 pub mod version;
 pub mod vrt;
 
@@ -34,6 +37,7 @@ pub use error::{PublishError, unless_lost};
 pub use stac::SceneProvenance;
 
 use report::Report;
+use snapshot::{LIST, Origin, VersionList, VersionMeta};
 use version::Version;
 
 /// Name of the report.
@@ -70,11 +74,15 @@ pub struct Publication<'a> {
     /// The picture, where it was made.
     pub quicklook: Option<Picture>,
     /// Every linked scene.
-    pub scenes: Vec<SceneProvenance>,
+    pub scenes: &'a [SceneProvenance],
     /// Projection of the output's CRS, where that is no UTM zone on WGS 84.
     pub projection: Option<&'a dyn Projection>,
     /// What became of the request.
     pub report: &'a Report,
+    /// What it came from.
+    pub origin: Origin<'a>,
+    /// The version that the name means until then.
+    pub predecessor: Option<u64>,
     /// When it is published.
     pub now: Timestamp,
     /// This program's version.
@@ -88,6 +96,17 @@ impl<'a> Publication<'a> {
     }
 }
 
+/// What a version says of itself among others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// Its number.
+    pub number: u64,
+    /// The version that the name meant before.
+    pub predecessor: Option<u64>,
+    /// Where the latest version is, seen from this one, where that is a place of its own.
+    pub latest: Option<String>,
+}
+
 /// A file of a version whose bytes are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFile {
@@ -99,8 +118,13 @@ pub struct NewFile {
 
 impl NewFile {
     fn new(name: &str, bytes: Vec<u8>) -> Self {
-        let blake3 = blake3::hash(&bytes).to_hex().to_string();
-        Self { entry: FileEntry { name: name.to_owned(), size: bytes.len() as u64, blake3 }, bytes }
+        Self { entry: FileEntry::of_bytes(name, &bytes), bytes }
+    }
+
+    /// Writes it: what was written.
+    fn write(&self, to: &Folder) -> Result<FileEntry, PublishError> {
+        to.write(&self.entry.name, &self.bytes).map_err(PublishError::output)?;
+        Ok(self.entry.clone())
     }
 }
 
@@ -130,21 +154,57 @@ pub fn publish(publication: &Publication<'_>, output: &Folder, number: u64) -> R
 
 /// Writes all files of a version, its report last, and switches to it.
 fn fill(publication: &Publication<'_>, version: &Version) -> Result<Published, PublishError> {
-    let folder = version.folder();
+    let (folder, predecessor) = (version.folder(), publication.predecessor);
+    let numbered = Numbered { number: version.number(), predecessor, latest: version.latest() };
     let (tasks, pieces): (Vec<_>, Vec<_>) = pieces(publication).into_iter().unzip();
     unless_lost(tasks.into_iter().zip(folder.place_all(&pieces)))?;
-    let mut files = vrt_files(publication);
-    files.push(NewFile::new(REPORT, json(publication.report)));
-    let picture = publication.quicklook.as_ref().map(|p| FileEntry { name: QUICKLOOK.to_owned(), ..p.entry.clone() });
-    let listed: Vec<&FileEntry> = files.iter().map(|file| &file.entry).chain(&picture).collect();
-    let documents = stac::documents(publication, &listed)?;
-    let documents: Vec<_> = documents.iter().map(|(name, document)| (name.to_string(), json(document))).collect();
-    folder.write_all(&documents).map_err(PublishError::output)?;
-    for file in &files {
-        folder.write(&file.entry.name, &file.bytes).map_err(PublishError::output)?;
+    let mut listed: Vec<FileEntry> =
+        pieces.into_iter().map(|Piece { name, listed, .. }| FileEntry { name, ..listed }).collect();
+    let report = NewFile::new(REPORT, json(&numbered_report(publication, &numbered)));
+    let vrts = vrt_files(publication);
+    let picture = listed.iter().find(|file| file.name == QUICKLOOK).cloned();
+    let beside: Vec<&FileEntry> = vrts.iter().chain([&report]).map(|file| &file.entry).chain(&picture).collect();
+    let documents = stac::documents(publication, &numbered, &beside)?.into_iter();
+    let documents: Vec<NewFile> = documents.map(|(name, document)| NewFile::new(&name, json(&document))).collect();
+    let made: Vec<_> = publication.made().collect();
+    for files in [documents, vrts] {
+        listed.extend(each(folder.all(&files, |file| file.write(&folder)))?);
     }
+    listed.extend(each(folder.all(&made, |(tile, made)| snapshot::write_output(&folder, &tile.id, made)))?);
+    listed.extend(publication.origin.write(&folder)?);
+    listed.push(report.entry.clone());
+    let list = list(publication, &numbered, listed);
+    let text = list.text(&folder.called(LIST)).map_err(PublishError::output)?;
+    folder.write(LIST, &text).map_err(PublishError::output)?;
+    report.write(&folder)?;
     let at = version.switch()?;
+    version.tell();
     Ok(Published { version: version.number(), at })
+}
+
+fn each<T>(written: Vec<Result<T, PublishError>>) -> Result<Vec<T>, PublishError> {
+    written.into_iter().collect()
+}
+
+/// The report with what a version says of itself.
+fn numbered_report(publication: &Publication<'_>, numbered: &Numbered) -> Report {
+    let (version, published) = (Some(numbered.number), Some(publication.now));
+    Report { version, published, predecessor: numbered.predecessor, ..publication.report.clone() }
+}
+
+/// The list of a version's files.
+fn list(publication: &Publication<'_>, numbered: &Numbered, files: Vec<FileEntry>) -> VersionList {
+    let key = |(tile, made): (&OutputTile, &MadeTile)| Some((tile.id.clone(), made.contents.key.parse().ok()?));
+    let name = &publication.request.name;
+    let meta = VersionMeta {
+        mosaic: name.clone(),
+        version: numbered.number,
+        predecessor: numbered.predecessor,
+        published: publication.now,
+        state: publication.report.state,
+        outputs: publication.made().filter_map(key).collect(),
+    };
+    Contents::listing(&snapshot::key_of(name, numbered.number), files, meta)
 }
 
 /// Every file that an artifact has, each with the task that made it.

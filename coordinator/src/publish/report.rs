@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use mosaic::band::Band;
 use mosaic::grid::Window;
 use mosaic::ids::{SystemIndex, TileId};
@@ -16,6 +17,15 @@ pub struct Report {
     pub mosaic: String,
     /// Whether every task succeeded.
     pub state: State,
+    /// Its number among the mosaic's versions; reports of before do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The version that the mosaic's name meant before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<u64>,
+    /// When it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Timestamp>,
     /// How many scenes there were: `found` is the sum of the others.
     pub scenes: SceneCounts,
     /// Scenes without a score: `system:index`, or the item's id where it has none.
@@ -217,6 +227,9 @@ impl Report {
         Self {
             mosaic: mosaic.to_owned(),
             state: State::Complete,
+            version: None,
+            predecessor: None,
+            published: None,
             scenes: SceneCounts {
                 found: linkage.found(),
                 linked: linkage.scenes.len(),

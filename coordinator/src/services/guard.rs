@@ -70,7 +70,9 @@ fn needed(path: &str) -> Option<Role> {
     match (service, method) {
         ("grpc.health.v1.Health", _) => None,
         ("clearmosaic.v1.WorkService", _) => Some(Role::Work),
-        ("clearmosaic.v1.JobService", "GetJob" | "GetReport" | "ListJobs" | "WatchJob") => Some(Role::Read),
+        ("clearmosaic.v1.JobService", "GetJob" | "GetReport" | "ListJobs" | "ListVersions" | "WatchJob") => {
+            Some(Role::Read)
+        }
         ("clearmosaic.v1.ScheduleService", "GetSchedule" | "ListSchedules") => Some(Role::Read),
         ("clearmosaic.v1.JobService" | "clearmosaic.v1.ScheduleService", _) => Some(Role::Submit),
         _ => Some(Role::Read),

@@ -13,8 +13,9 @@ use proto::wire::job_service_server::JobService;
 use proto::wire::submit_job_request::Piece;
 use proto::wire::{
     self, AttachmentChunk, CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, GetReportRequest,
-    GetReportResponse, ListJobsRequest, ListJobsResponse, RetryJobRequest, RetryJobResponse, SubmitJobRequest,
-    SubmitJobResponse, WatchJobRequest, WatchJobResponse,
+    GetReportResponse, ListJobsRequest, ListJobsResponse, ListVersionsRequest, ListVersionsResponse, RetryJobRequest,
+    RetryJobResponse, RollBackRequest, RollBackResponse, SubmitJobRequest, SubmitJobResponse, WatchJobRequest,
+    WatchJobResponse,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::Stream;
@@ -120,6 +121,8 @@ fn unread(error: ReadError) -> Status {
         ReadError::Request(error) if error.is_away() => Status::unavailable(error.to_string()),
         ReadError::Request(error) => refused(error),
         ReadError::Output(error) => Status::unavailable(error.to_string()),
+        ReadError::Version(error) if error.is_away() => Status::unavailable(error.to_string()),
+        ReadError::Version(error) => Status::failed_precondition(error.to_string()),
     }
 }
 
@@ -180,6 +183,24 @@ impl JobService for Jobs {
         leading(&self.driver)?;
         let id = request.into_inner().job_id;
         if self.driver.cancel(&id).await { Ok(Response::new(CancelJobResponse {})) } else { Err(unknown(&id)) }
+    }
+
+    async fn list_versions(
+        &self,
+        request: Request<ListVersionsRequest>,
+    ) -> Result<Response<ListVersionsResponse>, Status> {
+        leading(&self.driver)?;
+        let (request, versions) = self.driver.versions_of(&request.into_inner().mosaic).await.map_err(unread)?;
+        let (output, profile) = (request.output, request.profile.unwrap_or_default());
+        let versions = versions.into_iter().map(Into::into).collect();
+        Ok(Response::new(ListVersionsResponse { versions, output, profile }))
+    }
+
+    async fn roll_back(&self, request: Request<RollBackRequest>) -> Result<Response<RollBackResponse>, Status> {
+        leading(&self.driver)?;
+        let RollBackRequest { mosaic, version } = request.into_inner();
+        let published = self.driver.roll_back(&mosaic, version).await.map_err(unread)?;
+        Ok(Response::new(RollBackResponse { published }))
     }
 
     async fn retry_job(&self, request: Request<RetryJobRequest>) -> Result<Response<RetryJobResponse>, Status> {

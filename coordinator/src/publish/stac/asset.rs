@@ -110,8 +110,17 @@ pub(super) fn beside(files: &[&FileEntry]) -> Map<String, Value> {
     files.iter().map(asset).collect()
 }
 
-/// Size and checksum, a multihash: code of BLAKE3, 32 bytes long.
+/// Size and checksum.
 fn describe(asset: &mut Value, file: &FileEntry) {
     asset["file:size"] = json!(file.size);
-    asset["file:checksum"] = json!(format!("1e20{}", file.blake3));
+    asset["file:checksum"] = json!(checksum(file));
+}
+
+/// What a multihash begins with: code of BLAKE3, 32 bytes long.
+pub const MULTIHASH: &str = "1e20";
+
+/// A file's checksum, a multihash.
+#[must_use]
+pub fn checksum(file: &FileEntry) -> String {
+    format!("{MULTIHASH}{}", file.blake3)
 }

@@ -7,17 +7,23 @@ use mosaic::product::Product;
 use serde_json::{Map, Value, json};
 
 use super::provenance::{Sources, unreadable};
-use super::{EO, FILE, PROCESSING, PROJECTION, SCIENTIFIC, STAC};
+use super::{EO, FILE, PROCESSING, PROJECTION, SCIENTIFIC, STAC, VERSION};
 use super::{asset, credits, inclusive, instant};
 use crate::publish::footprint::union;
-use crate::publish::{Publication, report::State};
+use crate::publish::version::CATALOGUE;
+use crate::publish::{Numbered, Publication, report::State};
 
-/// The collection of a publication; `boxes` are its items', `files` those beside it.
-pub(super) fn collection(publication: &Publication<'_>, boxes: &[[f64; 4]], files: &[&FileEntry]) -> Value {
+/// The collection of a publication, which is this version; `boxes` are its items', `files` those beside it.
+pub(super) fn collection(
+    publication: &Publication<'_>,
+    version: &Numbered,
+    boxes: &[[f64; 4]],
+    files: &[&FileEntry],
+) -> Value {
     let request = publication.request;
     let sources = Sources::of_all(publication);
     let publications = credits::publications(&sources);
-    let mut extensions = vec![EO, FILE, PROCESSING, PROJECTION];
+    let mut extensions = vec![EO, FILE, PROCESSING, PROJECTION, VERSION];
     extensions.extend(publications.is_some().then_some(SCIENTIFIC));
     let (start, end) = inclusive(&request.period);
     let bbox = union(boxes).unwrap_or_else(|| publication.outputs.aoi.bbox());
@@ -26,6 +32,7 @@ pub(super) fn collection(publication: &Publication<'_>, boxes: &[[f64; 4]], file
         "stac_version": STAC,
         "stac_extensions": extensions,
         "id": request.name,
+        "version": version.number.to_string(),
         "title": request.name,
         "description": description(publication, &sources),
         "keywords": ["Sentinel-2", "mosaic", "median", "cloud-free"],
@@ -37,7 +44,7 @@ pub(super) fn collection(publication: &Publication<'_>, boxes: &[[f64; 4]], file
         },
         "summaries": summaries(publication, &sources),
         "assets": asset::beside(files),
-        "links": links(publication, &sources),
+        "links": links(publication, version, &sources),
     });
     if let Some(publications) = publications {
         collection["sci:publications"] = publications;
@@ -122,10 +129,14 @@ fn summaries(publication: &Publication<'_>, sources: &Sources<'_>) -> Map<String
     summaries
 }
 
-fn links(publication: &Publication<'_>, sources: &Sources<'_>) -> Vec<Value> {
-    let mut links = vec![json!({"rel": "root", "href": "./collection.json", "type": "application/json"})];
+fn links(publication: &Publication<'_>, version: &Numbered, sources: &Sources<'_>) -> Vec<Value> {
+    let json = |rel: &str, href: String| json!({"rel": rel, "href": href, "type": "application/json"});
+    let mut links = vec![json("root", "./collection.json".to_owned())];
     let item = |id: &str| json!({"rel": "item", "href": format!("./items/{id}.json"), "type": "application/geo+json", "title": id});
     links.extend(publication.made().map(|(tile, _)| item(&tile.id)));
+    links.extend(version.predecessor.map(|number| json("predecessor-version", format!("../{number}/collection.json"))));
+    links.extend(version.latest.as_ref().map(|latest| json("latest-version", format!("{latest}collection.json"))));
+    links.push(json("version-history", format!("../{CATALOGUE}")));
     links.extend(credits::links(sources));
     links
 }

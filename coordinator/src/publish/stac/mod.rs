@@ -1,7 +1,9 @@
 //! The mosaic as STAC 1.0: a collection, and an item for each output tile.
 //!
 //! Links are relative and there are no `self` links, so that the whole can be moved or copied (STAC's
-//! "self-contained catalog").
+//! "self-contained catalog"). Links from one version to another are relative to where the versions themselves are, not to
+//! the name that means the latest. A version names its predecessor, and the catalogue beside all versions, which alone can
+//! know successors: see `version`.
 
 mod asset;
 mod collection;
@@ -15,26 +17,33 @@ use mosaic::period::Period;
 use mosaic::projection::{ProjectionError, utm_of_epsg};
 use serde_json::Value;
 
+pub use asset::{MULTIHASH, checksum};
 pub use provenance::SceneProvenance;
 
-use super::Publication;
 use super::footprint::Footprint;
+use super::{Numbered, Publication};
 
 /// STAC's version.
-const STAC: &str = "1.0.0";
+pub const STAC: &str = "1.0.0";
 const EO: &str = "https://stac-extensions.github.io/eo/v1.1.0/schema.json";
 const FILE: &str = "https://stac-extensions.github.io/file/v2.1.0/schema.json";
 const GRID: &str = "https://stac-extensions.github.io/grid/v1.1.0/schema.json";
 const PROCESSING: &str = "https://stac-extensions.github.io/processing/v1.2.0/schema.json";
 const PROJECTION: &str = "https://stac-extensions.github.io/projection/v1.1.0/schema.json";
 const RASTER: &str = "https://stac-extensions.github.io/raster/v1.1.0/schema.json";
+/// The extension by which versions name each other.
+pub const VERSION: &str = "https://stac-extensions.github.io/version/v1.2.0/schema.json";
 const SCIENTIFIC: &str = "https://stac-extensions.github.io/scientific/v1.0.0/schema.json";
 
 /// Every document with its place in the version; `files` are the files beside the collection.
 ///
 /// # Errors
 /// Where a tile's outline cannot be told.
-pub fn documents(publication: &Publication<'_>, files: &[&FileEntry]) -> Result<Vec<(String, Value)>, ProjectionError> {
+pub fn documents(
+    publication: &Publication<'_>,
+    version: &Numbered,
+    files: &[&FileEntry],
+) -> Result<Vec<(String, Value)>, ProjectionError> {
     let mut documents = Vec::new();
     let mut boxes = Vec::new();
     for (tile, made) in publication.made() {
@@ -45,7 +54,7 @@ pub fn documents(publication: &Publication<'_>, files: &[&FileEntry]) -> Result<
         boxes.push(footprint.bbox());
         documents.push((format!("items/{}.json", tile.id), item::item(publication, tile, made, &footprint)));
     }
-    documents.push(("collection.json".into(), collection::collection(publication, &boxes, files)));
+    documents.push(("collection.json".into(), collection::collection(publication, version, &boxes, files)));
     Ok(documents)
 }
 

@@ -7,27 +7,19 @@
 //! <output>/<name>/latest.json       {"version": 2, "path": "2/"}, put last, in the place of what was read
 //! ```
 //!
-//! Nothing is listed: the newest version is what `latest.json` says.
+//! Nothing is listed: the newest version is what `latest.json` says, and the others are asked for by number.
 
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use artifacts::StoreError;
 use artifacts::remote::Bucket;
-use serde::{Deserialize, Serialize};
 
+use super::latest::Latest;
 use crate::publish::error::PublishError;
 
 /// How often a switch is tried whose outcome is not known, or that others keep from being the next.
-const TRIES: usize = 32;
-
-/// What a mosaic's name means.
-#[derive(Debug, Serialize, Deserialize)]
-struct Latest {
-    version: u64,
-    /// Relative to where this stands.
-    path: String,
-}
+pub const TRIES: usize = 32;
 
 pub fn target(name: &str, number: u64) -> String {
     format!("{name}/{number}")
@@ -62,37 +54,57 @@ pub fn claim(output: &Bucket, name: &str, mut number: u64) -> Result<u64, Publis
     }
 }
 
-pub fn greatest(output: &Bucket, name: &str) -> Result<u64, PublishError> {
+/// What the name means.
+pub fn meant(output: &Bucket, name: &str) -> Result<Latest, PublishError> {
     match output.read(&latest(name)) {
-        Ok(found) => Ok(version(&found.bytes)),
-        Err(StoreError::Missing(_)) => Ok(0),
+        Ok(found) => Ok(Latest::parse(&found.bytes)),
+        Err(StoreError::Missing(_)) => Ok(Latest::default()),
         Err(error) => Err(PublishError::output(error)),
     }
 }
 
-/// The version that a text means; 0 where it means nothing.
-fn version(text: &[u8]) -> u64 {
-    serde_json::from_slice::<Latest>(text).map_or(0, |latest| latest.version)
+/// Makes the name mean a version, unless it means a newer one, or one has been gone back from since.
+pub fn switch(output: &Bucket, name: &str, number: u64) -> Result<(), PublishError> {
+    decide(output, name, |now| {
+        if now.version == number {
+            // It was put although no answer came.
+            return None;
+        }
+        if now.newest() >= number {
+            let newest = now.newest();
+            tracing::warn!(name, number, newest, "a newer version has been published meanwhile, or gone back from");
+            return None;
+        }
+        Some(Latest::of(number))
+    })
 }
 
-/// Makes the name mean a version, unless it means a newer one.
-pub fn switch(output: &Bucket, name: &str, number: u64) -> Result<(), PublishError> {
-    let at = latest(name);
-    let now = super::super::json(&Latest { version: number, path: format!("{number}/") });
-    let mut last = None;
+/// Makes the name mean a version, though there are newer ones.
+pub fn roll_back(output: &Bucket, name: &str, number: u64) -> Result<(), PublishError> {
+    decide(output, name, |now| {
+        let back = Latest::back_to(number, now.newest());
+        (*now != back).then_some(back)
+    })
+}
+
+/// Puts in the place of what the name means what `decide` makes of that; nothing where it decides on nothing.
+fn decide(output: &Bucket, name: &str, decide: impl Fn(&Latest) -> Option<Latest>) -> Result<(), PublishError> {
+    let (at, mut last) = (latest(name), None);
     for _ in 0..TRIES {
-        let put = match output.read(&at) {
-            Err(StoreError::Missing(_)) => output.create(&at, now.clone()),
-            Err(error) => Err(error),
-            Ok(found) => match version(&found.bytes) {
-                // It was put although no answer came.
-                meant if meant == number => return Ok(()),
-                meant if meant > number => {
-                    tracing::warn!(name, number, newer = meant, "a newer version has been published meanwhile");
-                    return Ok(());
-                }
-                _ => output.replace(&at, &found, now.clone()),
-            },
+        let found = match output.read(&at) {
+            Ok(found) => Some(found),
+            Err(StoreError::Missing(_)) => None,
+            Err(error @ StoreError::Away { .. }) => {
+                last = Some(error);
+                continue;
+            }
+            Err(error) => return Err(PublishError::output(error)),
+        };
+        let now = found.as_ref().map(|found| Latest::parse(&found.bytes)).unwrap_or_default();
+        let Some(next) = decide(&now) else { return Ok(()) };
+        let put = match &found {
+            None => output.create(&at, next.text()),
+            Some(found) => output.replace(&at, found, next.text()),
         };
         match put {
             Ok(true) => return Ok(()),

@@ -2,20 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod killed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use artifacts::Folder;
 use artifacts::contents::{Contents, FileEntry};
+use artifacts::{ArtifactStore, Folder};
 use coordinator::publish::report::{Observations, Report, State};
+use coordinator::publish::snapshot::{Origin, Scenes};
 use coordinator::publish::{MadeTile, Picture, Publication, PublishError, Published, SceneProvenance, publish, vrt};
 use mosaic::aoi::Aoi;
 use mosaic::assemble::TileMeta;
 use mosaic::grid::{PixelGrid, Window, tile_grid};
-use mosaic::ids::{SystemIndex, TileId};
+use mosaic::ids::{Key, SystemIndex, TileId};
 use mosaic::link::Linkage;
-use mosaic::plan::{OutputTile, Outputs, TaskKind};
+use mosaic::plan::{OutputTile, Outputs, Plan, Recipe, TaskKind};
 use mosaic::request::{Request, parse};
 use serde_json::{Value, json};
 
@@ -54,6 +57,29 @@ fn outputs(request: &Request, tiles: Vec<OutputTile>) -> Outputs {
         working_resolution: 120.0,
         aoi: Aoi::from_tiles(&["33TWL".parse().unwrap()]).unwrap(),
         tiles,
+    }
+}
+
+/// A plan whose tiles are planned elsewhere.
+fn plan(request: &Request, outputs: &Outputs) -> Plan {
+    let median = request.median;
+    let recipe = Recipe {
+        bands: request.bands.clone(),
+        threshold: request.scores.threshold,
+        score_band: request.scores.band,
+        dtype: median.dtype,
+        min_observations: median.min_observations,
+        edge_erosion: 0,
+    };
+    Plan {
+        name: request.name.clone(),
+        request: Key::of("test", request),
+        slices: vec![request.period],
+        sliced: false,
+        recipe,
+        tiles: Vec::new(),
+        outputs: outputs.clone(),
+        reads: Vec::new(),
     }
 }
 
@@ -97,22 +123,80 @@ fn raster(path: &Path, grid: &PixelGrid, value: u16) {
     assert!(made.is_ok_and(|status| status.success()), "gdal_create {}", path.display());
 }
 
-/// The artifact of an output tile whose rasters all hold one value.
-fn made(store: &Path, outputs: &Outputs, tile: &OutputTile, value: u16) -> MadeTile {
-    let dir = store.join(&tile.id);
-    std::fs::create_dir_all(&dir).unwrap();
-    let mut names: Vec<String> = outputs.bands.iter().map(|band| format!("{band}.tif")).collect();
-    names.push("count.tif".into());
-    for name in &names {
-        raster(&dir.join(name), &tile.grid, value);
+/// What is to be published: artifacts of output tiles, and what they came from.
+struct Made {
+    request: Request,
+    outputs: Outputs,
+    plan: Plan,
+    tiles: Vec<Option<MadeTile>>,
+    picture: Picture,
+    linked: Scenes,
+    artifacts: ArtifactStore,
+}
+
+impl Made {
+    /// Those of output tiles whose rasters hold these values, written by `write`, which tells their names; none: the tile
+    /// could not be made.
+    fn new(
+        root: &Path,
+        tiles: Vec<OutputTile>,
+        values: &[Option<u16>],
+        write: impl Fn(&Path, &Outputs, &OutputTile) -> Vec<String>,
+    ) -> Self {
+        let request = request();
+        let outputs = outputs(&request, tiles);
+        let store = root.join("store");
+        let made = |(tile, value): (&OutputTile, &Option<u16>)| {
+            let dir = store.join(&tile.id);
+            std::fs::create_dir_all(&dir).unwrap();
+            (*value).map(|value| {
+                let meta = TileMeta {
+                    observations: BTreeMap::from([(value, tile.grid.window().pixels() as u64)]),
+                    contributors: BTreeSet::from([SystemIndex(CLEAR.into())]),
+                    doubts: BTreeMap::new(),
+                };
+                let names = write(&dir, &outputs, tile);
+                let contents = Contents::write(&dir, "0123456789abcdef0123456789abcdef", &names, meta).unwrap();
+                MadeTile { folder: Folder::Directory(dir), contents }
+            })
+        };
+        let tiles: Vec<_> = outputs.tiles.iter().zip(values).map(made).collect();
+        std::fs::write(store.join("quicklook.png"), b"a picture").unwrap();
+        let entry = FileEntry::of(&store, "quicklook.png").unwrap();
+        let mut report = Report::of_linkage(NAME, &Linkage::default());
+        report.observations = Observations::of(tiles.iter().flatten().map(|made| &made.contents.meta.observations));
+        if values.contains(&None) {
+            report.state = State::Incomplete;
+        }
+        let scenes = vec![scene(CLEAR, None), scene(CLOUDY, Some("https://example.com/items/cloudy"))];
+        Self {
+            plan: plan(&request, &outputs),
+            picture: Picture { folder: Folder::Directory(store), entry, tag: None },
+            linked: Scenes { report, scenes },
+            artifacts: ArtifactStore::directory(&root.join("artifacts")).unwrap(),
+            request,
+            outputs,
+            tiles,
+        }
     }
-    let meta = TileMeta {
-        observations: BTreeMap::from([(value, tile.grid.window().pixels() as u64)]),
-        contributors: BTreeSet::from([SystemIndex(CLEAR.into())]),
-        doubts: BTreeMap::new(),
-    };
-    let contents = Contents::write(&dir, "0123456789abcdef0123456789abcdef", &names, meta).unwrap();
-    MadeTile { folder: Folder::Directory(dir), contents }
+
+    /// Publishes it as the version of this number.
+    fn publish(&self, output: &Folder, number: u64) -> Result<Published, PublishError> {
+        let publication = Publication {
+            request: &self.request,
+            outputs: &self.outputs,
+            tiles: self.tiles.clone(),
+            quicklook: Some(self.picture.clone()),
+            scenes: &self.linked.scenes,
+            projection: None,
+            report: &self.linked.report,
+            origin: Origin { request: &self.request, plan: &self.plan, scenes: &self.linked, store: &self.artifacts },
+            predecessor: (number > 1).then_some(number - 1),
+            now: "2023-09-02T01:02:03.456Z".parse().unwrap(),
+            software: "0.1.0",
+        };
+        publish(&publication, output, number)
+    }
 }
 
 /// Publishes output tiles whose rasters hold these values; none: the tile could not be made.
@@ -127,31 +211,19 @@ fn published_after(
     values: &[Option<u16>],
     befalls: impl FnOnce(&Path),
 ) -> Result<Published, PublishError> {
-    let request = request();
-    let outputs = outputs(&request, tiles);
-    let store = root.join("store");
-    let tiles: Vec<Option<MadeTile>> =
-        outputs.tiles.iter().zip(values).map(|(tile, value)| Some(made(&store, &outputs, tile, (*value)?))).collect();
-    std::fs::write(store.join("quicklook.png"), b"a picture").unwrap();
-    let entry = FileEntry::of(&store, "quicklook.png").unwrap();
-    let mut report = Report::of_linkage(NAME, &Linkage::default());
-    report.observations = Observations::of(tiles.iter().flatten().map(|made| &made.contents.meta.observations));
-    if values.contains(&None) {
-        report.state = State::Incomplete;
-    }
-    let publication = Publication {
-        request: &request,
-        outputs: &outputs,
-        tiles,
-        quicklook: Some(Picture { folder: Folder::Directory(store), entry, tag: None }),
-        scenes: vec![scene(CLEAR, None), scene(CLOUDY, Some("https://example.com/items/cloudy"))],
-        projection: None,
-        report: &report,
-        now: "2023-09-02T01:02:03.456Z".parse().unwrap(),
-        software: "0.1.0",
-    };
+    let of_tile: BTreeMap<String, u16> =
+        tiles.iter().zip(values).filter_map(|(tile, value)| Some((tile.id.clone(), (*value)?))).collect();
+    let made = Made::new(root, tiles, values, |dir, outputs, tile| rasters(dir, outputs, tile, of_tile[&tile.id]));
     befalls(&root.join("store"));
-    publish(&publication, &Folder::Directory(root.join("out")), 1)
+    made.publish(&Folder::Directory(root.join("out")), 1)
+}
+
+/// Writes rasters that all hold one value: their names.
+fn rasters(dir: &Path, outputs: &Outputs, tile: &OutputTile, value: u16) -> Vec<String> {
+    let mut names: Vec<String> = outputs.bands.iter().map(|band| format!("{band}.tif")).collect();
+    names.push("count.tif".into());
+    names.iter().for_each(|name| raster(&dir.join(name), &tile.grid, value));
+    names
 }
 
 fn document(path: PathBuf) -> Value {
@@ -241,7 +313,9 @@ fn a_crs_whose_first_axis_is_north_lies_where_it_should() {
     let grid = PixelGrid { epsg: 3035, ulx: 4_320_000.0, uly: 3_210_600.0, resolution: 10.0, width: 120, height: 120 };
     let tile = OutputTile { id: "x0y0".into(), native: None, grid, owners: Vec::new(), inputs: Vec::new() };
     let outputs = outputs(&request(), vec![tile.clone()]);
-    made(&root.path().join("tiles"), &outputs, &tile, 5);
+    let dir = root.path().join("tiles").join(&tile.id);
+    std::fs::create_dir_all(&dir).unwrap();
+    rasters(&dir, &outputs, &tile, 5);
     let vrts = vrt::vrts(&outputs, &[&tile]);
     let path = root.path().join(&vrts[0].name);
     std::fs::write(&path, &vrts[0].xml).unwrap();
