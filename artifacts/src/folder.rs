@@ -117,6 +117,18 @@ impl Folder {
         }
     }
 
+    /// Compares a file with what was listed, as far as that costs little: here as [`Self::check`], elsewhere by its size.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn seems(&self, listed: &FileEntry) -> Result<(), StoreError> {
+        let Self::Objects(bucket) = self else { return self.check(listed) };
+        match bucket.head(&listed.name)? {
+            (size, _) if size == listed.size => Ok(()),
+            _ => Err(StoreError::corrupt(&self.called(&listed.name), FAILS)),
+        }
+    }
+
     /// Writes a file, with the directories around it.
     ///
     /// # Errors

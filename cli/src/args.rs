@@ -51,6 +51,8 @@ pub enum Command {
         #[command(subcommand)]
         what: ScoresCommand,
     },
+    /// Tells what has changed since the mosaic was published, and what `run` would do about it. Reads no pixel.
+    Diff(RequestArgs),
     /// Prints the JSON schema of a request, for editors.
     Schema,
     /// Takes requests, plans them, and hands their tasks out to workers.

@@ -257,7 +257,7 @@ pub struct Ended {
 pub fn conclude(ended: Ended, json: bool) -> anyhow::Result<Exit> {
     let Ended { state, report } = ended;
     match state {
-        JobState::Published { complete, at } => {
+        JobState::Published { complete, at, .. } => {
             if json {
                 print(&format!("{}\n", report.trim_end()))?;
             } else {

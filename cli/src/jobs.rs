@@ -98,10 +98,10 @@ fn told(job: &JobProgress) -> serde_json::Value {
         json!({"kind": c.kind, "total": c.total, "done": c.done, "reused": c.reused, "failed": c.failed,
                "running": c.running})
     };
-    let (published, error) = match &job.state {
-        JobState::Published { at, .. } => (Some(at), None),
-        JobState::Failed { error, .. } => (None, Some(error)),
-        _ => (None, None),
+    let (published, unchanged, error) = match &job.state {
+        JobState::Published { at, unchanged, .. } => (Some(at), *unchanged, None),
+        JobState::Failed { error, .. } => (None, false, Some(error)),
+        _ => (None, false, None),
     };
     json!({
         "name": job.name,
@@ -111,6 +111,7 @@ fn told(job: &JobProgress) -> serde_json::Value {
         "tasks": job.tasks.iter().map(counts).collect::<Vec<_>>(),
         "bytes_read": job.bytes_read,
         "published": published,
+        "unchanged": unchanged,
         "error": error,
     })
 }

@@ -1,7 +1,7 @@
 //! The `clearmosaic` command.
 //!
 //! ```text
-//! args ─► request (read, checked, paths made absolute) ─► run | plan | link     here
+//! args ─► request (read, checked, paths made absolute) ─► run | plan | link | diff     here
 //!                                                         scores fetch
 //!                                                      ─► submit               to a coordinator
 //!      ─► coordinator | worker                         serve, until told to stop
@@ -17,6 +17,7 @@ mod args;
 mod attach;
 mod client;
 mod cluster;
+mod diff;
 mod exit;
 mod health;
 mod input;
@@ -69,6 +70,7 @@ fn execute(command: Command) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan(&args),
         Command::Link(args) => link(&args),
         Command::Scores { what: ScoresCommand::Fetch(args) } => scores::fetch(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Schema => {
             print(&format!("{:#}\n", mosaic::request::schema()))?;
             Ok(Exit::Complete)

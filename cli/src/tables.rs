@@ -175,6 +175,65 @@ pub fn schedule_firings(all: &[Schedule]) -> String {
     text
 }
 
+/// What has changed since a version, in a line: of a report, or of `diff`.
+pub fn since(since: &Value) -> String {
+    let Some(version) = since["version"].as_u64() else { return String::new() };
+    let count = |list: &Value| list.as_array().map_or(0, Vec::len);
+    let scenes = SCENES.iter().map(|kind| (count(&since[*kind]), format!("scenes {kind}")));
+    let fields = std::iter::once((count(&since["request"]), "fields of the request".to_owned()));
+    let told: Vec<String> =
+        scenes.chain(fields).filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let touched = count(&since["outputs"]["touched"]);
+    if told.is_empty() && touched == 0 {
+        return format!("nothing has changed since version {version}\n");
+    }
+    let of = touched as u64 + since["outputs"]["carried"].as_u64().unwrap_or(0);
+    format!("since version {version}: {}; {touched} of {of} output tiles touched\n", told.join(", "))
+}
+
+/// What `diff` tells: each scene that has changed, and what that touches.
+pub fn diff(told: &Value) -> String {
+    let number = |field: &str| told[field].as_u64().unwrap_or(0);
+    let cost = format!("{} tasks, at most {} to read", number("tasks"), ByteSize(number("bytes_to_read")));
+    if told["version"].is_null() {
+        return format!("nothing is published that tells what it came from: all is to be made: {cost}\n");
+    }
+    let list = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let what =
+        |change: &Value| format!("{} {} -> {}", text(&change["field"]), text(&change["was"]), text(&change["is"]));
+    let mut rows = Vec::new();
+    for kind in SCENES {
+        rows.extend(list(&told[kind]).iter().map(|scene| {
+            let changes = list(&scene["what"]).iter().map(what).collect::<Vec<_>>().join(", ");
+            cells(&[&text(&scene["scene"]), &kind, &text(&scene["slice"]), &changes])
+        }));
+    }
+    rows.extend(list(&told["request"]).iter().map(|change| cells(&[&what(change), &"request"])));
+    rows.extend(list(&told["owners"]).iter().map(|change| {
+        let tiles = |field: &str| list(&change[field]).iter().map(text).collect::<Vec<_>>().join(" ");
+        let (gained, lost) = (tiles("gained"), tiles("lost"));
+        cells(&[&text(&change["output"]), &"owners", &format!("gained {gained}"), &format!("lost {lost}")])
+    }));
+    let mut said = table(&rows);
+    if !rows.is_empty() {
+        said.push('\n');
+    }
+    for tile in list(&told["tiles"]) {
+        let slices = list(&tile["slices"]).iter().map(text).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(said, "{}: {} sub-tiles; slices {slices}", text(&tile["tile"]), tile["subtiles"]);
+    }
+    said += &since(told);
+    if told["unchanged"] == false {
+        let _ = writeln!(said, "{cost}");
+    }
+    said
+}
+
+/// What may have become of a scene.
+const SCENES: [&str; 9] =
+    ["added", "scored", "superseded", "rescored", "changed", "withdrawn", "unscored", "unreadable", "left"];
+
 /// What `versions` tells: a line for each.
 pub fn versions(versions: &[MosaicVersion]) -> String {
     let mut rows = vec![cells(&[&"version", &"state", &"published", &"scenes", &"after", &""])];
@@ -218,6 +277,7 @@ pub fn published(at: &str, report: &str) -> anyhow::Result<String> {
         ByteSize(number("/bytes_read")),
         report["seconds"].as_f64().unwrap_or_default()
     );
+    text += &since(&report["since"]);
     for scene in report["unlinked"].as_array().into_iter().flatten().filter_map(Value::as_str).take(6) {
         let _ = writeln!(text, "  unlinked: {scene}");
     }

@@ -7,14 +7,15 @@ use artifacts::{ArtifactStore, Folder, Kind, StoreError, at_once};
 use jiff::Timestamp;
 use mosaic::grid::Window;
 use mosaic::ids::Key;
-use mosaic::plan::{Outputs, Planned, QUICKLOOK, TaskKind};
+use mosaic::plan::{Outputs, Planned, QUICKLOOK, TaskKind, parts};
 use proto::work::Done;
 
+use crate::changes::{Changes, Today};
 use crate::job::Job;
 use crate::publish::report::{Failure, Network, Observations, Report, State as ReportState, TaskCounts};
-use crate::publish::snapshot::Origin;
+use crate::publish::snapshot::{Origin, Published};
 use crate::publish::{
-    MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version, unless_lost,
+    MadeTile, Picture, Publication, PublishError, SceneProvenance, publish as write_version, unless_lost, version,
 };
 use crate::table::{JobTable, SetAside, Tally};
 
@@ -31,6 +32,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether nothing failed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty()
+    }
+
+    const fn state(&self) -> ReportState {
+        if self.failed.is_empty() { ReportState::Complete } else { ReportState::Incomplete }
+    }
+
     /// Reads the table of a job whose tasks have ended.
     #[must_use]
     pub fn of(job: &Job, table: &JobTable, elapsed: Duration) -> Self {
@@ -78,24 +89,85 @@ fn place(planned: &Planned, kind: TaskKind) -> (Option<String>, Option<Window>) 
     }
 }
 
+/// What a job is compared with: the version that its mosaic's name means.
+pub struct Base {
+    /// Its number.
+    pub version: u64,
+    /// What has changed since; none where the version does not tell what it came from.
+    pub changes: Option<Changes>,
+    /// Whether the version is the mosaic that the job has made, and all of it is there.
+    pub is_the_same: bool,
+}
+
+impl Base {
+    /// Compares a job with what its mosaic's name means; none where that is nothing.
+    ///
+    /// # Errors
+    /// `PlanLost` where the plan is not in the store any more; what a store says.
+    pub fn of(job: &Job, run: &Run, store: &ArtifactStore, output: &Folder) -> Result<Option<Self>, PublishError> {
+        let (name, lost) = (&job.request.name, Self { version: 0, changes: None, is_the_same: false });
+        let version = version::meant(output, name)?;
+        if version == 0 {
+            return Ok(None);
+        }
+        let Some(old) = Published::open(version::folder(output, name, version), name, version)? else {
+            return Ok(Some(Self { version, ..lost }));
+        };
+        let scenes = job.snapshot(store).map_err(plan_lost)?;
+        let today = Today { request: &job.request, planned: &job.planned, scenes: &scenes, outputs: run.tiles.clone() };
+        let shard = |index: usize| {
+            let key = &job.planned.plan().tiles[index].shard;
+            store.document(parts::SHARD, key).map_err(plan_lost)
+        };
+        let changes = match Changes::since(&old, &today, shard) {
+            Ok(changes) => changes,
+            Err(PublishError::Artifact(error)) if error.is_lost() => {
+                tracing::warn!(%error, name, version, "the version is not whole, and nothing is compared with it");
+                return Ok(Some(Self { version, ..lost }));
+            }
+            Err(error) => return Err(error),
+        };
+        let is_the_same = changes.is_nothing() && old.list.meta.state == run.state() && old.is_there()?;
+        Ok(Some(Self { version, changes: Some(changes), is_the_same }))
+    }
+}
+
+fn plan_lost(error: StoreError) -> PublishError {
+    if error.is_lost() { PublishError::PlanLost(error) } else { error.into() }
+}
+
+/// The report of a job that has changed nothing: what it says is kept in the store, as no version holds it.
+///
+/// # Errors
+/// What the store says.
+pub fn unchanged(job: &Job, run: &Run, store: &ArtifactStore, base: Base) -> Result<Key, PublishError> {
+    let snapshot = job.snapshot(store).map_err(plan_lost)?;
+    let tiles = made_tiles(store, &run.tiles)?;
+    let version = Some(base.version);
+    let report = Report { version, since: base.changes, ..report(snapshot.report, &snapshot.scenes, run, &tiles) };
+    Ok(store.keep_document(REPORT, &report)?)
+}
+
+/// What the report of a job that has changed nothing is kept as.
+pub const REPORT: &str = "clearmosaic report";
+
 /// Publishes what a job has made, as the version of this number: where the mosaic is, and its report.
 ///
 /// # Errors
-/// Where the output cannot be written; `Lost` where artifacts have gone, or are not as they were made, and `PlanLost` where
-/// that is so of what planning has told.
+/// Where the output cannot be written; `Lost` where artifacts have gone, or are not as they were made.
 pub fn publish(
     job: &Job,
     run: &Run,
     store: &ArtifactStore,
     output: &Folder,
-    base: Option<u64>,
+    base: Option<&Base>,
     number: u64,
 ) -> Result<(String, Report), PublishError> {
-    let plan_lost = |error: StoreError| if error.is_lost() { PublishError::PlanLost(error) } else { error.into() };
     let (plan, outputs) = (job.planned.plan(), outputs(&job.planned));
     let snapshot = job.snapshot(store).map_err(plan_lost)?;
     let tiles = made_tiles(store, &run.tiles)?;
-    let report = report(snapshot.report.clone(), &snapshot.scenes, run, &tiles);
+    let since = base.and_then(|base| base.changes.clone());
+    let report = Report { since, ..report(snapshot.report.clone(), &snapshot.scenes, run, &tiles) };
     let quicklook = run.quicklook.as_ref().map(|key| (TaskKind::Quicklook, picture(store, key)));
     let quicklook = unless_lost(quicklook)?.pop();
     let publication = Publication {
@@ -107,7 +179,7 @@ pub fn publish(
         projection: job.projection.as_deref(),
         report: &report,
         origin: Origin { request: &job.request, plan, scenes: &snapshot, store },
-        predecessor: base,
+        predecessor: base.map(|base| base.version),
         now: Timestamp::now(),
         software: env!("CARGO_PKG_VERSION"),
     };
@@ -181,9 +253,8 @@ fn warnings(scenes: &[SceneProvenance], tiles: &[Option<MadeTile>]) -> Vec<Strin
 
 fn report(linked: Report, scenes: &[SceneProvenance], run: &Run, tiles: &[Option<MadeTile>]) -> Report {
     let histograms = tiles.iter().flatten().map(|made| &made.contents.meta.observations);
-    let state = if run.failed.is_empty() { ReportState::Complete } else { ReportState::Incomplete };
     Report {
-        state,
+        state: run.state(),
         tasks: run.tasks,
         warnings: warnings(scenes, tiles),
         observations: Observations::of(histograms),

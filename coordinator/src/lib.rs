@@ -9,6 +9,7 @@
 
 pub mod attachments;
 pub mod catalogue;
+pub mod changes;
 pub mod driver;
 mod finish;
 pub mod job;

@@ -66,6 +66,8 @@ pub enum JobState {
         complete: bool,
         /// Where: the directory under the mosaic's name.
         at: String,
+        /// Whether it was published already, and nothing of it had changed: there is no new version.
+        unchanged: bool,
     },
     /// Nothing was published.
     Failed {
@@ -162,8 +164,8 @@ impl From<JobProgress> for wire::JobProgress {
         let state = match p.state {
             JobState::Running => S::Running,
             JobState::Publishing => S::Publishing,
-            JobState::Published { complete, at } => {
-                message.published = at;
+            JobState::Published { complete, at, unchanged } => {
+                (message.published, message.unchanged) = (at, unchanged);
                 if complete { S::Complete } else { S::Incomplete }
             }
             JobState::Failed { error, internal } => {
@@ -185,8 +187,8 @@ impl TryFrom<wire::JobProgress> for JobProgress {
         let state = match p.state() {
             S::Running => JobState::Running,
             S::Publishing => JobState::Publishing,
-            S::Complete => JobState::Published { complete: true, at: p.published },
-            S::Incomplete => JobState::Published { complete: false, at: p.published },
+            S::Complete => JobState::Published { complete: true, at: p.published, unchanged: p.unchanged },
+            S::Incomplete => JobState::Published { complete: false, at: p.published, unchanged: p.unchanged },
             S::Failed => JobState::Failed { error: p.error, internal: p.internal_error },
             S::Cancelled => JobState::Cancelled,
             S::Unspecified => return Err(WireError::new("JobProgress", "no `state` that this version knows")),

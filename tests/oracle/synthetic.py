@@ -165,6 +165,24 @@ def year(folder):
     archive.request({"bbox": [15.6, 45.8, 16.0, 46.2]}, grid={"crs": "native", "resolution": 60})
 
 
+def again(folder):
+    """A year, a scene a month and tile. One tile begins in April and takes what its neighbour had owned; another lies
+    apart. Of some scenes there is a newer product, with the scores of the first."""
+    archive, side = Archive(folder), 6000
+    places = {"33TWL": (49440, 0, side, side), "33TWM": (49440, 94020, side, 12000), "33TWN": (49440, 48000, side, side)}
+    for n, start in enumerate(dates(12, first="20230110", step=30)):
+        for tile, window in places.items():
+            if tile != "33TWL" or n > 2:
+                archive.scene(tile, start, window, resolution=60, score=("float", "scaled", "byte", "masked")[n % 4])
+            if (tile, n) in (("33TWM", 6), ("33TWN", 1)):
+                archive.scene(tile, start, window, resolution=60, score=None, baseline="05.11", made="20240601T000000")
+    boxes = [[15.637, 46.0, 15.72, 46.105], [15.637, 47.35, 15.72, 47.41]]
+    rings = [[[[w, s], [e, s], [e, n], [w, n], [w, s]]] for w, s, e, n in boxes]
+    with open(os.path.join(folder, "aoi.geojson"), "w") as file:
+        json.dump({"type": "MultiPolygon", "coordinates": rings}, file)
+    archive.request("aoi.geojson", grid={"crs": "native", "resolution": 60}, slice="P1M")
+
+
 def eroded(folder):
     """What is near nodata is left out, across the borders of sub-tiles too."""
     archive = Archive(folder)
@@ -317,8 +335,8 @@ def mixed(folder):
     archive.request({"bbox": [15.3, 45.5, 16.1, 45.6]}, grid={"crs": "native", "resolution": 60})
 
 
-WORLDS = (few, mixed, products, year, eroded, many, large, deep, versions, chunks, offsets, resolutions, scores, warped, south,
-          equator, zones, seasons, lacking)
+WORLDS = (few, mixed, products, year, again, eroded, many, large, deep, versions, chunks, offsets, resolutions, scores, warped,
+          south,           equator, zones, seasons, lacking)
 
 
 def reblock(source, folder, size):

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mosaic::ids::Key;
 use proto::job::{JobState, TaskCounts};
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
@@ -29,36 +30,36 @@ impl Driver {
 
     /// Publishes, where there is something to publish; notes down how the job ended, and tells.
     async fn end(self: Arc<Self>, id: String, ended: Ended) {
-        let state = match ended {
+        let (state, report) = match ended {
             Ended::Settled => match self.leave_out(&id).await {
                 Settled::GoesOn => return,
                 Settled::PlanLost(job) => return self.mend(&id, &job),
-                Settled::Ended(state) => state,
+                Settled::Ended(state) => (state, None),
                 Settled::Whole => {
                     self.tell_state(&id, &JobState::Publishing);
                     let span = info_span!("publish");
                     self.lock().jobs.get(&id).inspect(|running| running.record.contain(&span));
                     match self.publish(&id).instrument(span).await {
-                        Some(Outcome::Ended(state)) => state,
+                        Some(Outcome::Ended(state, report)) => (state, report),
                         Some(Outcome::Lost(job, tasks)) => return self.go_on(&id, &job, &tasks),
                         Some(Outcome::PlanLost(job)) => return self.mend(&id, &job),
                         None => return,
                     }
                 }
             },
-            Ended::Fatal(failure) => JobState::Failed { error: failure.reason, internal: false },
-            Ended::Cancelled => JobState::Cancelled,
+            Ended::Fatal(failure) => (JobState::Failed { error: failure.reason, internal: false }, None),
+            Ended::Cancelled => (JobState::Cancelled, None),
         };
-        self.conclude(id, state).await;
+        self.conclude(id, state, report).await;
     }
 
-    /// Notes down how a job ended, and tells.
-    pub(super) async fn conclude(self: Arc<Self>, id: String, state: JobState) {
+    /// Notes down how a job ended, and its report where that is kept apart, and tells.
+    pub(super) async fn conclude(self: Arc<Self>, id: String, state: JobState, report: Option<Key>) {
         // What it is by now, and nothing after it.
         let alone = self.records.lock().await;
         let record = self.lock().jobs.get(&id).map(|running| running.record.clone());
         let Some(mut record) = record else { return };
-        record.ended = state::Ended::of(&state);
+        (record.ended, record.report) = (state::Ended::of(&state), report);
         while let Err(error) = self.components.state.put(&record).await {
             tracing::warn!(%error, job = %id, "its end cannot be noted down");
             if matches!(error, StateError::NotLeader) || self.leads().is_err() {

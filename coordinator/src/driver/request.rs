@@ -7,6 +7,7 @@ use mosaic::ids::Key;
 use mosaic::request::Request;
 
 use super::{Driver, NoJob, ReadError, Running, SubmitError};
+use crate::finish;
 use crate::publish::version;
 use crate::state::{self, Asked, Record};
 
@@ -60,6 +61,9 @@ impl Driver {
         let Some(state::Ended::Published { at, .. }) = record.ended.clone() else {
             return Err(ReadError::Nothing("nothing of it is published"));
         };
+        if let Some(key) = record.report {
+            return self.kept_report(key).await;
+        }
         let request = match job {
             Some(job) => job.request.clone(),
             None => self.request_of(&mut record).await?,
@@ -68,5 +72,16 @@ impl Driver {
         let read = tokio::task::spawn_blocking(move || version::report(&at, &request, &access)).await;
         let read = read.map_err(|panic| SubmitError::Internal(panic.to_string()))??;
         read.ok_or(ReadError::Nothing("its report is not where it was published any more"))
+    }
+
+    /// The report of a job that has changed nothing.
+    async fn kept_report(&self, key: Key) -> Result<String, ReadError> {
+        let store = self.components.store.clone();
+        let read = tokio::task::spawn_blocking(move || store.document_bytes(finish::REPORT, &key)).await;
+        match read.map_err(|panic| SubmitError::Internal(panic.to_string()))? {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.is_lost() => Err(ReadError::Nothing("its report is not in the store any more")),
+            Err(error) => Err(SubmitError::from(error).into()),
+        }
     }
 }

@@ -18,7 +18,6 @@ use jiff::Timestamp;
 use mosaic::ids::Key;
 use mosaic::request::{Request, Written};
 use proto::job::in_brief;
-use proto::work::Done;
 use tokio::time::interval;
 
 use super::{Driver, Inner, PAUSE, SubmitError, TICK, request, submit};
@@ -80,9 +79,7 @@ impl Inner {
     fn run_ended(&self, schedule: &Schedule) -> Option<Schedule> {
         schedule.runs().find_map(|job| {
             let how = self.jobs.get(job)?.record.ended.as_ref()?;
-            // What had been spent before this coordinator led is known as well.
-            let is_unchanged = self.table.job(job).is_some_and(|table| table.progress().cost == Done::default());
-            schedule.ended(job, how, is_unchanged)
+            schedule.ended(job, how)
         })
     }
 }
@@ -304,7 +301,7 @@ impl Driver {
         if !goes_on {
             self.components.state.forget(&id).await?;
         }
-        let came = Came::Run { job: id.clone(), ended: None, unchanged: false };
+        let came = Came::Run { job: id.clone(), ended: None };
         // At one moment: it was due, and this is its job.
         self.keep_schedule(term, schedule.fired(due, now, came), (!goes_on).then_some(&record)).await?;
         tracing::info!(schedule = schedule.name, job = id, "it is due");

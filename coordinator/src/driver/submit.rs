@@ -204,5 +204,5 @@ pub(super) fn recorded(bare: &Request, priority: Priority) -> Record {
     let submitted = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     let (job, name, request) = (id_of(bare), bare.name.clone(), Asked::Kept(request::key_of(bare)));
     let trace = Trace::begin(&job);
-    Record { job, name, request, submitted, priority, plan: None, ended: None, trace }
+    Record { job, name, request, submitted, priority, plan: None, ended: None, report: None, trace }
 }

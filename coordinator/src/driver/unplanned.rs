@@ -89,7 +89,7 @@ impl Driver {
     async fn fail_unplanned(self: &Arc<Self>, id: &str, error: &SubmitError) {
         if self.end_unplanned(id) {
             let state = JobState::failed(error, matches!(error, SubmitError::Internal(_)));
-            Arc::clone(self).conclude(id.to_owned(), state).await;
+            Arc::clone(self).conclude(id.to_owned(), state, None).await;
         }
     }
 
@@ -97,7 +97,7 @@ impl Driver {
     pub(super) fn cancel_unplanned(self: &Arc<Self>, id: &str) -> bool {
         let is_one = self.end_unplanned(id);
         if is_one {
-            tokio::spawn(Arc::clone(self).conclude(id.to_owned(), JobState::Cancelled));
+            tokio::spawn(Arc::clone(self).conclude(id.to_owned(), JobState::Cancelled, None));
         }
         is_one
     }

@@ -10,6 +10,8 @@ use mosaic::link::{Linkage, UnlinkedScene, WhyUnlinked, no_context_fraction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::changes::Changes;
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -26,6 +28,10 @@ pub struct Report {
     /// When it was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Timestamp>,
+    /// What had changed since the version that the name meant before, and what that touched; nothing where there was
+    /// none, or it does not tell what it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Changes>,
     /// How many scenes there were: `found` is the sum of the others.
     pub scenes: SceneCounts,
     /// Scenes without a score: `system:index`, or the item's id where it has none.
@@ -230,6 +236,7 @@ impl Report {
             version: None,
             predecessor: None,
             published: None,
+            since: None,
             scenes: SceneCounts {
                 found: linkage.found(),
                 linked: linkage.scenes.len(),

@@ -174,6 +174,25 @@ impl Published {
         Contents::parse(&folder.read(LIST)?, &folder.called(LIST), &key_of(mosaic, version))
     }
 
+    /// Whether all of it is there: in a directory as it was written, in an object store by the sizes, so that nothing is
+    /// brought from there.
+    ///
+    /// # Errors
+    /// Where a store does not answer.
+    pub fn is_there(&self) -> Result<bool, PublishError> {
+        for seen in self.folder.all(&self.list.files, |file| self.folder.seems(file)) {
+            match seen {
+                Ok(()) => {}
+                Err(error) if error.is_lost() => {
+                    tracing::warn!(%error, "a version is not whole any more");
+                    return Ok(false);
+                }
+                Err(error) => return Err(PublishError::output(error)),
+            }
+        }
+        Ok(true)
+    }
+
     /// Where it is.
     #[must_use]
     pub const fn folder(&self) -> &Folder {

@@ -103,13 +103,12 @@ impl Schedule {
 
     /// The same once a run has ended; none where it was none of its own, or that is known.
     #[must_use]
-    pub fn ended(&self, id: &str, how: &Ended, is_unchanged: bool) -> Option<Self> {
+    pub fn ended(&self, id: &str, how: &Ended) -> Option<Self> {
         let mut after = self.clone();
         let goes_on = |firing: &&mut Firing| matches!(&firing.came, Came::Run { job, ended: None, .. } if job == id);
         let mut is_news = false;
         for firing in after.firings.iter_mut().filter(goes_on) {
-            let unchanged = is_unchanged && matches!(how, Ended::Published { complete: true, .. });
-            firing.came = Came::Run { job: id.to_owned(), ended: Some(how.clone()), unchanged };
+            firing.came = Came::Run { job: id.to_owned(), ended: Some(how.clone()) };
             // Whoever stopped it knows.
             if self.rule.hook.is_some() && *how != Ended::Cancelled {
                 firing.told = Told::Due;

@@ -127,9 +127,6 @@ pub enum Came {
         /// How it ended, once it has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ended: Option<Ended>,
-        /// Whether everything that it needed was there already.
-        #[serde(default)]
-        unchanged: bool,
     },
     /// No run: the request is not good any more.
     Refused {

@@ -99,7 +99,7 @@ fn what_was_missed_is_made_up_for_once_or_not_at_all() {
 
 #[test]
 fn a_run_that_goes_on_is_waited_for_or_stopped() {
-    let run = |job: &str| Came::Run { job: job.to_owned(), ended: None, unchanged: false };
+    let run = |job: &str| Came::Run { job: job.to_owned(), ended: None };
     let (first, second, third) = (at("2024-05-01T06:00:00Z"), at("2024-05-02T06:00:00Z"), at("2024-05-03T06:00:00Z"));
     let due = |at, missed| Due { at, missed, asked: None };
     for overlap in [Overlap::Skip, Overlap::Queue, Overlap::Replace] {
@@ -141,16 +141,16 @@ fn who_is_to_be_told_is_told_of_an_end() {
     let mut schedule = schedule("0 6 * * *", "2024-05-01T00:00:00Z");
     schedule.rule.hook = Some(Hook { url: "https://h/".into(), profile: "p".into() });
     let due = Due { at: at("2024-05-01T06:00:00Z"), missed: 0, asked: None };
-    let came = Came::Run { job: "a".into(), ended: None, unchanged: false };
+    let came = Came::Run { job: "a".into(), ended: None };
     let runs = schedule.fired(due.clone(), due.at, came);
     assert_eq!(runs.firings[0].told, Told::Nobody);
-    let how = Ended::Published { complete: true, at: "/out/m".into() };
-    assert_eq!(runs.ended("b", &how, false), None);
-    let ended = runs.ended("a", &how, true).unwrap();
+    let how = Ended::Published { complete: true, at: "/out/m".into(), unchanged: true };
+    assert_eq!(runs.ended("b", &how), None);
+    let ended = runs.ended("a", &how).unwrap();
     assert_eq!(ended.firings[0].told, Told::Due);
-    assert!(matches!(&ended.firings[0].came, Came::Run { unchanged: true, .. }));
-    assert_eq!(ended.ended("a", &how, true), None, "it is known");
-    assert_eq!(runs.ended("a", &Ended::Cancelled, false).unwrap().firings[0].told, Told::Nobody);
+    assert_eq!(ended.firings[0].came.told(), ("unchanged", "/out/m"));
+    assert_eq!(ended.ended("a", &how), None, "it is known");
+    assert_eq!(runs.ended("a", &Ended::Cancelled).unwrap().firings[0].told, Told::Nobody);
     let refused = schedule.fired(due.clone(), due.at, Came::Refused { error: "x".into() });
     assert_eq!(refused.firings[0].told, Told::Due);
     let kept = serde_json::to_string(&ended).unwrap();

@@ -12,9 +12,9 @@ impl Came {
     pub fn told(&self) -> (&'static str, &str) {
         match self {
             Self::Run { ended: None, .. } => ("running", ""),
-            Self::Run { ended: Some(Ended::Published { at, .. }), unchanged: true, .. } => ("unchanged", at),
-            Self::Run { ended: Some(Ended::Published { complete: true, at }), .. } => ("complete", at),
-            Self::Run { ended: Some(Ended::Published { complete: false, at }), .. } => ("incomplete", at),
+            Self::Run { ended: Some(Ended::Published { unchanged: true, at, .. }), .. } => ("unchanged", at),
+            Self::Run { ended: Some(Ended::Published { complete: true, at, .. }), .. } => ("complete", at),
+            Self::Run { ended: Some(Ended::Published { complete: false, at, .. }), .. } => ("incomplete", at),
             Self::Run { ended: Some(Ended::Failed { error, .. }), .. } => ("failed", error),
             Self::Run { ended: Some(Ended::Cancelled), .. } => ("cancelled", ""),
             Self::Refused { error } => ("refused", error),

@@ -50,6 +50,9 @@ pub struct Record {
     pub plan: Option<Key>,
     /// How it ended, once it has.
     pub ended: Option<Ended>,
+    /// The key of its report, where it has changed nothing: others stand where they were published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Key>,
     /// Where it is in a trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
@@ -100,6 +103,9 @@ pub enum Ended {
         complete: bool,
         /// Where it is.
         at: String,
+        /// Whether it was published already, and nothing of it had changed.
+        #[serde(default)]
+        unchanged: bool,
     },
     /// Without.
     Failed {
@@ -118,7 +124,7 @@ impl Ended {
     pub fn of(state: &JobState) -> Option<Self> {
         match state.clone() {
             JobState::Running | JobState::Publishing => None,
-            JobState::Published { complete, at } => Some(Self::Published { complete, at }),
+            JobState::Published { complete, at, unchanged } => Some(Self::Published { complete, at, unchanged }),
             JobState::Failed { error, internal } => Some(Self::Failed { error, internal }),
             JobState::Cancelled => Some(Self::Cancelled),
         }
@@ -128,7 +134,7 @@ impl Ended {
 impl From<Ended> for JobState {
     fn from(ended: Ended) -> Self {
         match ended {
-            Ended::Published { complete, at } => Self::Published { complete, at },
+            Ended::Published { complete, at, unchanged } => Self::Published { complete, at, unchanged },
             Ended::Failed { error, internal } => Self::Failed { error, internal },
             Ended::Cancelled => Self::Cancelled,
         }

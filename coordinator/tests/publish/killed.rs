@@ -66,10 +66,12 @@ impl ObjectStore for Dying {
         self.store.delete_stream(locations)
     }
 
+    #[allow(clippy::disallowed_methods, reason = "nobody calls it")]
     fn list(&self, prefix: Option<&ObjectPath>) -> BoxStream<'static, Result<ObjectMeta>> {
         self.store.list(prefix)
     }
 
+    #[allow(clippy::disallowed_methods, reason = "nobody calls it")]
     async fn list_with_delimiter(&self, prefix: Option<&ObjectPath>) -> Result<ListResult> {
         self.store.list_with_delimiter(prefix).await
     }

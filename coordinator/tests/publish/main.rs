@@ -19,6 +19,7 @@ use mosaic::grid::{PixelGrid, Window, tile_grid};
 use mosaic::ids::{Key, SystemIndex, TileId};
 use mosaic::link::Linkage;
 use mosaic::plan::{OutputTile, Outputs, Plan, Recipe, TaskKind};
+use mosaic::product::Product;
 use mosaic::request::{Request, parse};
 use serde_json::{Value, json};
 
@@ -70,6 +71,7 @@ fn plan(request: &Request, outputs: &Outputs) -> Plan {
         dtype: median.dtype,
         min_observations: median.min_observations,
         edge_erosion: 0,
+        products: vec![Product::Median],
     };
     Plan {
         name: request.name.clone(),

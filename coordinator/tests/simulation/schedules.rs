@@ -137,13 +137,13 @@ impl World {
                     if term == self.kept.term {
                         self.kept.running.remove(&job);
                         self.seen.stopped += 1;
-                        schedule = schedule.ended(&job, &Ended::Cancelled, false).expect("it ran");
+                        schedule = schedule.ended(&job, &Ended::Cancelled).expect("it ran");
                     }
                     (schedule, None)
                 }
                 Decision::Start(due) => {
                     let job = format!("job-{}", due.at);
-                    let came = Came::Run { job: job.clone(), ended: None, unchanged: false };
+                    let came = Came::Run { job: job.clone(), ended: None };
                     (schedule.fired(due, self.now, came), Some(job))
                 }
                 Decision::Skip(due, job) => {

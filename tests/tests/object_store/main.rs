@@ -150,7 +150,7 @@ fn a_mosaic_in_a_bucket_is_the_one_in_a_directory() {
 
     let second = cloud.run(&json!({}), &[]).complete();
     assert_eq!((tasks(&second), &second["bytes_read"]), ([0, total, 0], &json!(0)));
-    assert_eq!(cloud.latest(), 2);
+    assert_eq!((cloud.latest(), &second["since"]["version"]), (1, &json!(1)), "nothing has changed");
     cloud.same_as_whole("second run");
     let changed = files(&cloud.version(1)) != files(&version);
     assert!(!changed, "a version never changes");
@@ -161,6 +161,39 @@ fn a_mosaic_in_a_bucket_is_the_one_in_a_directory() {
     let secret = cloud.s3.secret().as_bytes();
     let holds_secret = |bytes: &Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
     assert!(!files(&everything).values().any(holds_secret), "a secret is stored");
+}
+
+#[test]
+fn versions_in_a_bucket_are_listed_gone_back_to_and_verified() {
+    let Some(cloud) = Cloud::new("versions") else { return };
+    for threshold in [0.6, 0.8] {
+        let _ = cloud.run(&json!({"scores": {"template": "scores/{system_index}.tif", "threshold": threshold}}), &[]);
+    }
+    let request = cloud.request(&json!({})).to_string_lossy().into_owned();
+    let asked = |args: &[&str]| {
+        let mut command = Command::new(tests::binary());
+        tests::command(command.args(args).envs(cloud.s3.environment()))
+    };
+    let told = asked(&["versions", &request, "--json"]);
+    let latest = |line: &str| serde_json::from_str::<Value>(line).unwrap()["latest"] == true;
+    assert_eq!(told.stdout.lines().map(latest).collect::<Vec<_>>(), [false, true], "{}", told.stderr);
+    let at = format!("{}/{}/1\n", cloud.url("out"), cloud.name());
+    assert_eq!(asked(&["rollback", &cloud.name(), "1", "--output", &cloud.url("out")]).stdout, at);
+    let key = |name: &str| format!("{}/out/{}/{name}", cloud.part, cloud.name());
+    let latest: Value = serde_json::from_slice(&cloud.s3.get(&key("latest.json"))).unwrap();
+    assert_eq!(latest, json!({"version": 1, "path": "1/", "newest": 2}));
+    cloud.same_as_whole("gone back to");
+    let verified = asked(&["verify", &request, "--all"]);
+    assert_eq!((verified.code, verified.stdout.lines().count()), (Some(0), 2), "{}", verified.stdout);
+    let raster = cloud.keys(&format!("out/{}/2/tiles/", cloud.name())).pop().unwrap();
+    cloud.flip(&raster);
+    let verified = asked(&["verify", &request, "--version", "2"]);
+    let expected = format!("s3://{BUCKET}/{raster}: it fails its checksum\n");
+    assert_eq!((verified.code, verified.stdout), (Some(3), expected));
+    cloud.s3.remove(&[key("2/report.json")]);
+    let gone = asked(&["rollback", &request, "2"]);
+    assert_eq!((gone.code, gone.stderr.lines().count()), (Some(2), 1), "{}", gone.stderr);
+    assert!(gone.stderr.contains("there is no version 2 (any more): there is 1"), "{}", gone.stderr);
 }
 
 /// The virtual raster's paths are relative: GDAL reads it where it lies as it reads the one in a directory.
